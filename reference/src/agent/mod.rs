@@ -1,0 +1,1 @@
+//! MS-FSRVP 3.1: the agent as a sans-IO state machine.

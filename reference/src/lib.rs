@@ -1,0 +1,17 @@
+//! The reference file server for MS-FSRVP: SMB2/3 shares, the FSRVP agent and its backends.
+//!
+//! **Architectural invariants**
+//! - `agent`, `rpc` and `smb` do no I/O, read no clock and start no task: input comes by
+//!   `handle_*`, output leaves by `poll_*`. Only [`shell`] knows sockets, timers and threads.
+//! - Arrows: `shell` -> `smb` -> `rpc` -> `agent`; `shell` -> `backend`, `store`, `tree`.
+//!   Outside of itself the crate uses only `fsrvp-wire`.
+//! - Nothing here opens a connection or looks up a name.
+
+pub mod agent;
+pub mod backend;
+pub mod rpc;
+pub mod share;
+pub mod shell;
+pub mod smb;
+pub mod store;
+pub mod tree;

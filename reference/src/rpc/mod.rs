@@ -1,0 +1,1 @@
+//! DCE/RPC endpoints on named pipes, sans-IO.

@@ -1,0 +1,1 @@
+//! The SMB2/3 server, sans-IO.

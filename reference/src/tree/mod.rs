@@ -1,0 +1,1 @@
+//! The files of a share, reached without ever leaving its root.

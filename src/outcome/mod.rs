@@ -1,0 +1,1 @@
+//! Verdicts and what they rest on.

@@ -1,0 +1,1 @@
+//! From a ledger to text, JSON and JUnit.

@@ -1,0 +1,34 @@
+//! MS-FSRVP 3.1.4.9 IsPathSupported (Opnum 8).
+
+use crate::fsrvp::Hresult;
+use crate::ndr::WideString;
+
+/// MS-FSRVP 3.1.4.9: what the client sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The share in UNC form; a top-level reference, so no referent id travels.
+    pub share_name: WideString,
+}
+
+/// MS-FSRVP 3.1.4.9: what the server answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// `SupportedByThisProvider`, a BOOL: any value but zero is TRUE.
+    pub supported_by_this_provider: u32,
+    /// `OwnerMachineName`, a reference to a unique pointer; `None` is NULL.
+    pub owner_machine_name: Option<WideString>,
+    /// The return value.
+    pub status: Hresult,
+}
+
+impl Response {
+    /// The answer of a call that failed: every out parameter is zero.
+    #[must_use]
+    pub fn failure(status: Hresult) -> Self {
+        Response {
+            supported_by_this_provider: 0,
+            owner_machine_name: None,
+            status,
+        }
+    }
+}

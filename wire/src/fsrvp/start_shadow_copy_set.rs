@@ -1,0 +1,31 @@
+//! MS-FSRVP 3.1.4.3 StartShadowCopySet (Opnum 2).
+
+use crate::fsrvp::{Hresult, ShadowCopySetId};
+use uuid::Uuid;
+
+/// MS-FSRVP 3.1.4.3: what the client sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The id that the client gave its own set; the server makes another.
+    pub client_shadow_copy_set_id: Uuid,
+}
+
+/// MS-FSRVP 3.1.4.3: what the server answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The new set, an id made by the server.
+    pub shadow_copy_set_id: ShadowCopySetId,
+    /// The return value.
+    pub status: Hresult,
+}
+
+impl Response {
+    /// The answer of a call that failed: every out parameter is zero.
+    #[must_use]
+    pub fn failure(status: Hresult) -> Self {
+        Response {
+            shadow_copy_set_id: ShadowCopySetId::NIL,
+            status,
+        }
+    }
+}

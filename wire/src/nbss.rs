@@ -1,0 +1,1 @@
+//! NetBIOS session service framing.
