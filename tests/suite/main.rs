@@ -1,1 +1,4 @@
+//! House rules, traceability, the command line and the decoder, as ordinary tests.
 
+mod cli;
+mod tidy;

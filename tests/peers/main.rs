@@ -1,0 +1,64 @@
+//! Proof by strangers: the real tools of Samba against our server, our harness against Samba.
+//!
+//! A trial whose program is not on this machine is ignored with its reason; `scripts/test` says
+//! what to install.
+
+mod lifecycle;
+mod samba;
+mod serve;
+mod strangers;
+mod tool;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use std::process::ExitCode;
+
+/// What a trial returns; the message of a failure is its whole story.
+type Outcome = Result<(), Failed>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    trials.extend(lifecycle::trials());
+    trials.extend(strangers::trials());
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A trial that needs these programs, and root where `root` says so.
+fn trial(
+    name: impl Into<String>,
+    programs: &'static [&'static str],
+    root: bool,
+    run: impl FnOnce() -> Outcome + Send + 'static,
+) -> Trial {
+    Trial::ignorable_test(format!("peers::{}", name.into()), move || {
+        if let Some(missing) = programs.iter().find(|program| !tool::is_there(program)) {
+            return Ok(Completion::ignored_with(format!(
+                "{missing} is not installed; scripts/test installs it as root"
+            )));
+        }
+        if root && !rustix::process::geteuid().is_root() {
+            return Ok(Completion::ignored_with(
+                "needs root, for a loop device or for smbd",
+            ));
+        }
+        run().map(|()| Completion::Completed)
+    })
+}
+
+/// Fails with the whole text unless `text` holds `wanted`.
+fn demand(text: &str, wanted: &str, what: &str) -> Outcome {
+    if text.contains(wanted) {
+        Ok(())
+    } else {
+        Err(format!("{what}: no {wanted:?} in:\n{text}").into())
+    }
+}
+
+/// Fails with the whole text when `text` holds `unwanted`.
+fn refuse(text: &str, unwanted: &str, what: &str) -> Outcome {
+    if text.contains(unwanted) {
+        Err(format!("{what}: {unwanted:?} in:\n{text}").into())
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! `fsrvp serve`, started as a user starts it, and the file systems it stands on.
+
+use crate::tool::{self, Account};
+use std::fs;
+use std::io::{self, BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// May use FSRVP.
+pub(crate) const ADMIN: Account = Account {
+    name: "admin",
+    password: "Adm1n-of-the-house",
+};
+
+/// A running `fsrvp serve` with the shares `data` and `more`; stopped when dropped.
+pub(crate) struct Serve {
+    child: Child,
+    /// The TCP port on 127.0.0.1.
+    pub(crate) port: u16,
+    files: TempDir,
+    _mount: Option<Mount>,
+}
+
+/// Where the shares of a [`Serve`] lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// The directory for temporary files, whatever its file system; copies are plain copies.
+    Any,
+    /// A fresh btrfs on a loop device, each share a subvolume of its own.
+    Btrfs,
+}
+
+impl Store {
+    /// The value of `--backend`.
+    fn backend(self) -> &'static str {
+        match self {
+            Store::Any => "copy",
+            Store::Btrfs => "btrfs",
+        }
+    }
+}
+
+impl Serve {
+    /// Starts the server on a free port and waits for its `ready` line.
+    pub(crate) fn start(store: Store) -> io::Result<Serve> {
+        let files = tempfile::Builder::new().prefix("fsrvp-serve-").tempdir()?;
+        let mount = match store {
+            Store::Any => None,
+            Store::Btrfs => Some(Mount::btrfs(files.path())?),
+        };
+        for share in ["data", "more"] {
+            make_share(store, &files.path().join("mnt").join(share))?;
+        }
+        let (child, port) = spawn(files.path(), store)?;
+        Ok(Serve {
+            child,
+            port,
+            files,
+            _mount: mount,
+        })
+    }
+
+    /// Ends the server with SIGKILL and starts another one on the same files.
+    pub(crate) fn kill_and_restart(&mut self, store: Store) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        (self.child, self.port) = spawn(self.files.path(), store)?;
+        Ok(())
+    }
+
+    /// Where the share `name` lies on this machine.
+    pub(crate) fn share(&self, name: &str) -> PathBuf {
+        self.files.path().join("mnt").join(name)
+    }
+}
+
+fn make_share(store: Store, path: &Path) -> io::Result<()> {
+    if store == Store::Btrfs {
+        let mut command = Command::new("btrfs");
+        command.args(["subvolume", "create"]).arg(path);
+        tool::run_with_input(command, b"")?
+            .success("btrfs subvolume create")
+            .map(drop)
+    } else {
+        fs::create_dir_all(path)
+    }
+}
+
+fn spawn(files: &Path, store: Store) -> io::Result<(Child, u16)> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fsrvp"));
+    command
+        .arg("serve")
+        .args(["--listen", "127.0.0.1:0", "--user", ADMIN.name]);
+    for share in ["data", "more"] {
+        command.arg("--share").arg(format!(
+            "{share}={}",
+            files.join("mnt").join(share).display()
+        ));
+    }
+    command
+        .args(["--backend", store.backend()])
+        .arg("--state")
+        .arg(files.join("state"));
+    let mut child = command
+        .env("FSRVP_PASSWORD", ADMIN.password)
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(files.join("serve.log"))?)
+        .spawn()?;
+    let mut line = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        BufReader::new(stdout).read_line(&mut line)?;
+    }
+    match line
+        .trim()
+        .strip_prefix("ready 127.0.0.1:")
+        .and_then(|port| port.parse().ok())
+    {
+        Some(port) => Ok((child, port)),
+        None => {
+            child.kill()?;
+            let log = fs::read_to_string(files.join("serve.log"))?;
+            Err(io::Error::other(format!(
+                "fsrvp serve printed {line:?}: {log}"
+            )))
+        }
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A file system in a file, mounted on `mnt`; unmounted when dropped.
+struct Mount {
+    at: PathBuf,
+}
+
+impl Mount {
+    fn btrfs(dir: &Path) -> io::Result<Mount> {
+        let image = dir.join("disk.img");
+        fs::File::create(&image)?.set_len(256 << 20)?;
+        let at = dir.join("mnt");
+        fs::create_dir(&at)?;
+        let mut mkfs = Command::new("mkfs.btrfs");
+        mkfs.args(["-q", "-f"]).arg(&image);
+        tool::run_with_input(mkfs, b"")?.success("mkfs.btrfs")?;
+        let mut mount = Command::new("mount");
+        mount.args(["-o", "loop"]).arg(&image).arg(&at);
+        tool::run_with_input(mount, b"")?.success("mount")?;
+        Ok(Mount { at })
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // The server was told to end; its last handles close as the kernel takes it down.
+        let _ = tool::wait_for(
+            "the file system to be unmounted",
+            Duration::from_secs(10),
+            || {
+                let mut umount = Command::new("umount");
+                umount.arg(&self.at);
+                tool::run_with_input(umount, b"").is_ok_and(|run| run.status == Some(0))
+            },
+        );
+    }
+}
