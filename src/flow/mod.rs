@@ -1,1 +1,15 @@
-//! From streams to exchanges.
+//! From streams to exchanges: TCP reassembly, SMB2 sessions and pipes, RPC fragments, gaps.
+//!
+//! **Architectural invariants**
+//! - Uses only `wire`; knows neither files nor sockets nor clocks. Packets of a capture and the
+//!   bytes of a live run come in at the same door, [`Dissector`].
+//! - One pass, bounded memory: bytes that nobody needs (the contents of files) are passed over
+//!   without a copy, and everything that is kept meets a named limit.
+//! - Nothing is guessed. What cannot be read becomes a [`Gap`] with its place and its reason.
+
+mod exchange;
+pub mod tcp;
+
+pub use exchange::{
+    Answer, Direction, Evidence, Exchange, Gap, GapLayer, GapReason, Link, Request, SmbProtection,
+};
