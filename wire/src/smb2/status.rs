@@ -1,0 +1,175 @@
+//! MS-ERREF 2.3: the outcome of a request.
+
+use crate::smb2::codec::codes;
+
+codes! {
+    /// MS-ERREF 2.3.1: an NTSTATUS value.
+    NtStatus(u32) {
+        SUCCESS = 0x0000_0000,
+        PENDING = 0x0000_0103,
+        NOTIFY_CLEANUP = 0x0000_010B,
+        NOTIFY_ENUM_DIR = 0x0000_010C,
+        OBJECT_NAME_EXISTS = 0x4000_0000,
+        BUFFER_OVERFLOW = 0x8000_0005,
+        NO_MORE_FILES = 0x8000_0006,
+        DEVICE_BUSY = 0x8000_0011,
+        NO_MORE_EAS = 0x8000_0012,
+        INVALID_EA_NAME = 0x8000_0013,
+        EA_LIST_INCONSISTENT = 0x8000_0014,
+        NO_MORE_ENTRIES = 0x8000_001A,
+        STOPPED_ON_SYMLINK = 0x8000_002D,
+        UNSUCCESSFUL = 0xC000_0001,
+        NOT_IMPLEMENTED = 0xC000_0002,
+        INVALID_INFO_CLASS = 0xC000_0003,
+        INFO_LENGTH_MISMATCH = 0xC000_0004,
+        INVALID_HANDLE = 0xC000_0008,
+        INVALID_PARAMETER = 0xC000_000D,
+        NO_SUCH_DEVICE = 0xC000_000E,
+        NO_SUCH_FILE = 0xC000_000F,
+        INVALID_DEVICE_REQUEST = 0xC000_0010,
+        END_OF_FILE = 0xC000_0011,
+        WRONG_VOLUME = 0xC000_0012,
+        NO_MEDIA_IN_DEVICE = 0xC000_0013,
+        MORE_PROCESSING_REQUIRED = 0xC000_0016,
+        NO_MEMORY = 0xC000_0017,
+        ACCESS_DENIED = 0xC000_0022,
+        BUFFER_TOO_SMALL = 0xC000_0023,
+        OBJECT_TYPE_MISMATCH = 0xC000_0024,
+        DISK_CORRUPT_ERROR = 0xC000_0032,
+        OBJECT_NAME_INVALID = 0xC000_0033,
+        OBJECT_NAME_NOT_FOUND = 0xC000_0034,
+        OBJECT_NAME_COLLISION = 0xC000_0035,
+        PORT_DISCONNECTED = 0xC000_0037,
+        OBJECT_PATH_INVALID = 0xC000_0039,
+        OBJECT_PATH_NOT_FOUND = 0xC000_003A,
+        OBJECT_PATH_SYNTAX_BAD = 0xC000_003B,
+        DATA_ERROR = 0xC000_003E,
+        CRC_ERROR = 0xC000_003F,
+        SHARING_VIOLATION = 0xC000_0043,
+        EAS_NOT_SUPPORTED = 0xC000_004F,
+        EA_TOO_LARGE = 0xC000_0050,
+        NONEXISTENT_EA_ENTRY = 0xC000_0051,
+        FILE_LOCK_CONFLICT = 0xC000_0054,
+        LOCK_NOT_GRANTED = 0xC000_0055,
+        DELETE_PENDING = 0xC000_0056,
+        PRIVILEGE_NOT_HELD = 0xC000_0061,
+        NO_SUCH_USER = 0xC000_0064,
+        WRONG_PASSWORD = 0xC000_006A,
+        LOGON_FAILURE = 0xC000_006D,
+        ACCOUNT_RESTRICTION = 0xC000_006E,
+        INVALID_LOGON_HOURS = 0xC000_006F,
+        INVALID_WORKSTATION = 0xC000_0070,
+        PASSWORD_EXPIRED = 0xC000_0071,
+        ACCOUNT_DISABLED = 0xC000_0072,
+        NONE_MAPPED = 0xC000_0073,
+        INVALID_SID = 0xC000_0078,
+        INVALID_SECURITY_DESCR = 0xC000_0079,
+        RANGE_NOT_LOCKED = 0xC000_007E,
+        DISK_FULL = 0xC000_007F,
+        INSUFFICIENT_RESOURCES = 0xC000_009A,
+        MEDIA_WRITE_PROTECTED = 0xC000_00A2,
+        BAD_IMPERSONATION_LEVEL = 0xC000_00A5,
+        INSTANCE_NOT_AVAILABLE = 0xC000_00AB,
+        PIPE_NOT_AVAILABLE = 0xC000_00AC,
+        INVALID_PIPE_STATE = 0xC000_00AD,
+        PIPE_BUSY = 0xC000_00AE,
+        ILLEGAL_FUNCTION = 0xC000_00AF,
+        PIPE_DISCONNECTED = 0xC000_00B0,
+        PIPE_CLOSING = 0xC000_00B1,
+        PIPE_CONNECTED = 0xC000_00B2,
+        PIPE_LISTENING = 0xC000_00B3,
+        INVALID_READ_MODE = 0xC000_00B4,
+        IO_TIMEOUT = 0xC000_00B5,
+        FILE_FORCED_CLOSED = 0xC000_00B6,
+        FILE_IS_A_DIRECTORY = 0xC000_00BA,
+        NOT_SUPPORTED = 0xC000_00BB,
+        DUPLICATE_NAME = 0xC000_00BD,
+        BAD_NETWORK_PATH = 0xC000_00BE,
+        INVALID_NETWORK_RESPONSE = 0xC000_00C3,
+        UNEXPECTED_NETWORK_ERROR = 0xC000_00C4,
+        NETWORK_NAME_DELETED = 0xC000_00C9,
+        NETWORK_ACCESS_DENIED = 0xC000_00CA,
+        BAD_DEVICE_TYPE = 0xC000_00CB,
+        BAD_NETWORK_NAME = 0xC000_00CC,
+        TOO_MANY_SESSIONS = 0xC000_00CE,
+        REQUEST_NOT_ACCEPTED = 0xC000_00D0,
+        NOT_SAME_DEVICE = 0xC000_00D4,
+        FILE_RENAMED = 0xC000_00D5,
+        PIPE_EMPTY = 0xC000_00D9,
+        INVALID_OPLOCK_PROTOCOL = 0xC000_00E3,
+        INTERNAL_ERROR = 0xC000_00E5,
+        BAD_DESCRIPTOR_FORMAT = 0xC000_00E7,
+        UNEXPECTED_IO_ERROR = 0xC000_00E9,
+        DIRECTORY_NOT_EMPTY = 0xC000_0101,
+        NOT_A_DIRECTORY = 0xC000_0103,
+        NAME_TOO_LONG = 0xC000_0106,
+        CANNOT_DELETE = 0xC000_0121,
+        CANCELLED = 0xC000_0120,
+        FILE_DELETED = 0xC000_0123,
+        FILE_CLOSED = 0xC000_0128,
+        PIPE_BROKEN = 0xC000_014B,
+        LOGON_TYPE_NOT_GRANTED = 0xC000_015B,
+        NO_SUCH_DOMAIN = 0xC000_00DF,
+        INVALID_DEVICE_STATE = 0xC000_0184,
+        IO_DEVICE_ERROR = 0xC000_0185,
+        TRUSTED_RELATIONSHIP_FAILURE = 0xC000_018D,
+        ACCOUNT_EXPIRED = 0xC000_0193,
+        FS_DRIVER_REQUIRED = 0xC000_019C,
+        USER_SESSION_DELETED = 0xC000_0203,
+        CONNECTION_DISCONNECTED = 0xC000_020C,
+        CONNECTION_RESET = 0xC000_020D,
+        PASSWORD_MUST_CHANGE = 0xC000_0224,
+        NOT_FOUND = 0xC000_0225,
+        ACCOUNT_LOCKED_OUT = 0xC000_0234,
+        CONNECTION_REFUSED = 0xC000_0236,
+        NETWORK_UNREACHABLE = 0xC000_023C,
+        CONNECTION_ABORTED = 0xC000_0241,
+        PATH_NOT_COVERED = 0xC000_0257,
+        NOT_A_REPARSE_POINT = 0xC000_0275,
+        DIRECTORY_IS_A_REPARSE_POINT = 0xC000_0281,
+        NETWORK_SESSION_EXPIRED = 0xC000_035C,
+        FILE_NOT_AVAILABLE = 0xC000_0467,
+        FILE_SYSTEM_LIMITATION = 0xC000_0427,
+        CALLBACK_INVOKE_INLINE = 0xC000_048B,
+        SERVER_UNAVAILABLE = 0xC000_0466,
+        NO_PREAUTH_INTEGRITY_HASH_OVERLAP = 0xC05D_0000,
+    }
+}
+
+impl NtStatus {
+    /// Whether the severity is error: both top bits are set.
+    #[must_use]
+    pub const fn is_error(self) -> bool {
+        self.0 >> 30 == 3
+    }
+
+    /// Whether the severity is warning.
+    #[must_use]
+    pub const fn is_warning(self) -> bool {
+        self.0 >> 30 == 2
+    }
+
+    /// Whether the severity is success or information; [`NtStatus::PENDING`] is one of them.
+    #[must_use]
+    pub const fn is_success(self) -> bool {
+        self.0 >> 31 == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NtStatus;
+
+    #[test]
+    fn severity_stands_in_the_top_bits() {
+        assert!(NtStatus::PENDING.is_success());
+        assert!(NtStatus::NO_MORE_FILES.is_warning());
+        assert!(NtStatus::MORE_PROCESSING_REQUIRED.is_error());
+    }
+
+    #[test]
+    fn unknown_values_show_their_number() {
+        assert_eq!(NtStatus(0xC123_4567).to_string(), "NtStatus(0xc1234567)");
+        assert_eq!(NtStatus::ACCESS_DENIED.to_string(), "ACCESS_DENIED");
+    }
+}
