@@ -1,0 +1,199 @@
+//! The ledger: all outcomes of a run, and what they add up to.
+
+use crate::outcome::{Outcome, Verdict};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use std::collections::BTreeSet;
+
+/// Which server was judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TargetName {
+    /// The target file's name for it; `embedded` for the reference server.
+    pub name: String,
+    /// The profile it was judged by.
+    pub profile: String,
+}
+
+/// How many requirements there are, and how many a case judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RequirementTotals {
+    /// All of the catalogue.
+    pub total: usize,
+    /// Those that at least one case of the run judged.
+    pub judged: usize,
+}
+
+/// How many cases came to each verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    counts: [usize; Verdict::ALL.len()],
+    /// The requirements.
+    pub requirements: RequirementTotals,
+}
+
+impl Summary {
+    /// How many cases came to `verdict`.
+    #[must_use]
+    pub fn count(&self, verdict: Verdict) -> usize {
+        Verdict::ALL
+            .iter()
+            .zip(self.counts)
+            .find(|(other, _)| **other == verdict)
+            .map_or(0, |(_, count)| count)
+    }
+}
+
+impl Serialize for Summary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(Verdict::ALL.len() + 1))?;
+        for (verdict, count) in Verdict::ALL.iter().zip(self.counts) {
+            map.serialize_entry(verdict.as_str(), &count)?;
+        }
+        map.serialize_entry("requirements", &self.requirements)?;
+        map.end()
+    }
+}
+
+/// What a process says with its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// Everything as expected.
+    AsExpected,
+    /// At least one fail or inconclusive; with strict, also non-strict.
+    Deviates,
+    /// The filter selected nothing.
+    NothingSelected,
+}
+
+impl ExitStatus {
+    /// The process exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            ExitStatus::AsExpected => 0,
+            ExitStatus::Deviates => 1,
+            ExitStatus::NothingSelected => 3,
+        }
+    }
+}
+
+/// All outcomes of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ledger {
+    /// The version of this program.
+    pub fsrvp: String,
+    /// Which server was judged.
+    pub target: TargetName,
+    /// What the run's ids were made from.
+    pub seed: u64,
+    /// What the outcomes add up to.
+    pub summary: Summary,
+    /// The outcomes, in the order of the cases' ids.
+    pub outcomes: Vec<Outcome>,
+}
+
+impl Ledger {
+    /// Puts outcomes in order and adds them up.
+    #[must_use]
+    pub fn new(
+        target: TargetName,
+        seed: u64,
+        requirements_total: usize,
+        mut outcomes: Vec<Outcome>,
+    ) -> Ledger {
+        outcomes.sort_by(|a, b| a.case.cmp(&b.case));
+        let counts = Verdict::ALL.map(|verdict| {
+            outcomes
+                .iter()
+                .filter(|outcome| outcome.verdict == verdict)
+                .count()
+        });
+        let judged: BTreeSet<_> = outcomes
+            .iter()
+            .filter(|outcome| outcome.verdict.is_judged())
+            .flat_map(|outcome| &outcome.requirements)
+            .collect();
+        let summary = Summary {
+            counts,
+            requirements: RequirementTotals {
+                total: requirements_total,
+                judged: judged.len(),
+            },
+        };
+        Ledger {
+            fsrvp: env!("CARGO_PKG_VERSION").to_owned(),
+            target,
+            seed,
+            summary,
+            outcomes,
+        }
+    }
+
+    /// What the process says: one fail or inconclusive is enough; with `strict`, one non-strict.
+    #[must_use]
+    pub fn exit_status(&self, strict: bool) -> ExitStatus {
+        let bad = self.summary.count(Verdict::Fail)
+            + self.summary.count(Verdict::Inconclusive)
+            + if strict { self.summary.count(Verdict::NonStrict) } else { 0 };
+        match (self.outcomes.is_empty(), bad) {
+            (true, _) => ExitStatus::NothingSelected,
+            (false, 0) => ExitStatus::AsExpected,
+            (false, _) => ExitStatus::Deviates,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::requirement::RequirementId;
+
+    fn ledger(verdicts: &[Verdict]) -> Ledger {
+        let outcomes = verdicts
+            .iter()
+            .enumerate()
+            .map(|(n, verdict)| {
+                let id = RequirementId(format!("FSRVP-1-{n}"));
+                Outcome::unplayed(&format!("t/{n}"), *verdict, vec![id], "")
+            })
+            .collect();
+        let target = TargetName {
+            name: "t".to_owned(),
+            profile: "spec".to_owned(),
+        };
+        Ledger::new(target, 1, 10, outcomes)
+    }
+
+    #[test]
+    fn only_fail_and_inconclusive_turn_the_exit_status() {
+        let harmless = [
+            Verdict::Pass,
+            Verdict::NonStrict,
+            Verdict::Known,
+            Verdict::Info,
+            Verdict::NotApplicable,
+        ];
+        assert_eq!(ledger(&harmless).exit_status(false), ExitStatus::AsExpected);
+        assert_eq!(ledger(&harmless).exit_status(true), ExitStatus::Deviates);
+        for bad in [Verdict::Fail, Verdict::Inconclusive] {
+            let ledger = ledger(&[Verdict::Pass, bad]);
+            assert_eq!(ledger.exit_status(false), ExitStatus::Deviates);
+        }
+        assert_eq!(ledger(&[]).exit_status(false).code(), 3);
+    }
+
+    #[test]
+    fn what_was_not_judged_is_not_counted_as_judged() {
+        let ledger = ledger(&[Verdict::Pass, Verdict::NotApplicable, Verdict::Inconclusive]);
+        assert_eq!(ledger.summary.requirements.judged, 1);
+    }
+
+    #[test]
+    fn the_summary_has_the_promised_keys() {
+        let json = serde_json::to_string(&ledger(&[Verdict::Pass]).summary).expect("it serialises");
+        assert_eq!(
+            json,
+            r#"{"pass":1,"non-strict":0,"fail":0,"info":0,"n/a":0,"inconclusive":0,"known":0,"requirements":{"total":10,"judged":1}}"#
+        );
+    }
+}
