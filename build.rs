@@ -11,13 +11,23 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut code = String::from("&[\n");
     for file in &files {
-        let name = file.strip_prefix(root.join("cases")).map_err(io::Error::other)?;
-        let _ = writeln!(code, "({:?}, include_str!({:?})),", name.display(), file.display());
+        let name = file
+            .strip_prefix(root.join("cases"))
+            .map_err(io::Error::other)?;
+        let _ = writeln!(
+            code,
+            "({:?}, include_str!({:?})),",
+            name.display(),
+            file.display()
+        );
     }
     code += "]\n";
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     fs::write(out.join("case_files.rs"), code)?;
-    #[expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
+    #[expect(
+        clippy::print_stdout,
+        reason = "this is how a build script talks to cargo"
+    )]
     {
         println!("cargo::rerun-if-changed=cases");
     }
@@ -30,7 +40,10 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             walk(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
             files.push(path);
         }
     }

@@ -134,7 +134,11 @@ impl Ledger {
     pub fn exit_status(&self, strict: bool) -> ExitStatus {
         let bad = self.summary.count(Verdict::Fail)
             + self.summary.count(Verdict::Inconclusive)
-            + if strict { self.summary.count(Verdict::NonStrict) } else { 0 };
+            + if strict {
+                self.summary.count(Verdict::NonStrict)
+            } else {
+                0
+            };
         match (self.outcomes.is_empty(), bad) {
             (true, _) => ExitStatus::NothingSelected,
             (false, 0) => ExitStatus::AsExpected,

@@ -90,7 +90,11 @@ impl Verdict {
     /// The heavier of two verdicts; a failure outweighs all.
     #[must_use]
     pub fn and(self, other: Verdict) -> Verdict {
-        if other.weight() > self.weight() { other } else { self }
+        if other.weight() > self.weight() {
+            other
+        } else {
+            self
+        }
     }
 
     /// Whether requirements were judged by it.

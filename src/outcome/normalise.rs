@@ -68,8 +68,14 @@ mod tests {
         let (set, copy, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
         normaliser.learn("set", set);
         normaliser.learn("copy", copy);
-        let text = format!("set {set}, share data@{{{}}}, {other}", copy.to_string().to_uppercase());
-        assert_eq!(normaliser.text(&text), "set {set-1}, share data@{copy-1}, {id-1}");
+        let text = format!(
+            "set {set}, share data@{{{}}}, {other}",
+            copy.to_string().to_uppercase()
+        );
+        assert_eq!(
+            normaliser.text(&text),
+            "set {set-1}, share data@{copy-1}, {id-1}"
+        );
         assert_eq!(normaliser.text(&Uuid::nil().to_string()), "{nil}");
     }
 

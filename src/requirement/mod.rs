@@ -133,7 +133,11 @@ impl Catalogue {
             let requirement = entry.into_inner();
             let id = requirement.id.clone();
             if by_id.insert(id.clone(), requirement).is_some() {
-                return Err(FileError::new(file, line, format!("requirement {id} stands twice")));
+                return Err(FileError::new(
+                    file,
+                    line,
+                    format!("requirement {id} stands twice"),
+                ));
             }
         }
         Ok(Catalogue { by_id })
@@ -207,6 +211,9 @@ mod tests {
         let entry = "[[requirement]]\nid = \"A-1\"\nlevel = \"MUST\"\nrole = \"server\"\nsection = \"1\"\n\
                      method = \"any\"\ngiven = \"\"\nwhen = \"\"\nthen = \"\"\nnote = \"\"\n";
         let error = Catalogue::read("r.toml", &format!("{entry}{entry}")).expect_err("twice");
-        assert_eq!(error.to_string(), "r.toml line 11: requirement A-1 stands twice");
+        assert_eq!(
+            error.to_string(),
+            "r.toml line 11: requirement A-1 stands twice"
+        );
     }
 }

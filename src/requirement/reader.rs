@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
-        let error = read_toml::<Sample>("t.toml", "shares = []\nhiden = \"x\"\n").expect_err("unknown");
+        let error =
+            read_toml::<Sample>("t.toml", "shares = []\nhiden = \"x\"\n").expect_err("unknown");
         assert_eq!(
             error.to_string(),
             "t.toml line 2: unknown key hiden; the nearest known one is hidden"
