@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod backend;
+pub mod config;
 pub mod rpc;
 pub mod share;
 pub mod shell;
