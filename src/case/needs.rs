@@ -1,0 +1,65 @@
+//! What a case needs of a target, and what a target has.
+
+use crate::case::target::{Target, Timers};
+use serde::Deserialize;
+
+/// Something that a target may lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feature {
+    /// A second share, on a file store of its own.
+    Share2,
+    /// A third share, on a file store of its own.
+    Share3,
+    /// A second share on the first share's file store.
+    SameStore,
+    /// A hidden share.
+    Hidden,
+    /// A share that cannot be shadow copied.
+    Unsupported,
+    /// An account without backup rights.
+    PlainUser,
+    /// Timers of known durations that are short enough to be waited for.
+    Timers,
+    /// The 180 s and the 1800 s of the Message Sequence Timer can be told apart.
+    DistinctTimers,
+    /// The harness can come from a second network address.
+    SecondAddress,
+}
+
+impl Feature {
+    /// Why a case cannot be judged on `target`; `None` when the target has the feature.
+    #[must_use]
+    pub fn missing(self, target: &Target) -> Option<String> {
+        let (has, reason) = match self {
+            Feature::Share2 => (target.shares.len() > 1, "shares names no second share"),
+            Feature::Share3 => (target.shares.len() > 2, "shares names no third share"),
+            Feature::SameStore => (
+                !target.same_store.is_empty(),
+                "same_store names no further share on the store of the first",
+            ),
+            Feature::Hidden => (target.hidden.is_some(), "hidden names no share"),
+            Feature::Unsupported => (
+                !target.unsupported.is_empty(),
+                "unsupported names no share that cannot be shadow copied",
+            ),
+            Feature::PlainUser => (
+                target.plain_user.is_some(),
+                "plain_user names no account without backup rights",
+            ),
+            Feature::Timers => (
+                target.timers.can_be_waited_for(),
+                "the timers are unknown or too slow to be waited for",
+            ),
+            Feature::DistinctTimers => (
+                target.timers.can_be_waited_for() && !matches!(target.timers, Timers::Fixed(_)),
+                "one duration for every timer: 180 s and 1800 s cannot be told apart",
+            ),
+            Feature::SecondAddress => (
+                target.is_loopback(),
+                "a second client address is only there on loopback",
+            ),
+        };
+        (!has).then(|| reason.to_owned())
+    }
+}

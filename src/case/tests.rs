@@ -1,0 +1,120 @@
+use super::*;
+use crate::requirement::Catalogue;
+
+fn read(text: &str) -> Result<Case, String> {
+    let catalogue = Catalogue::built_in().expect("the catalogue reads");
+    file::read("t/c", "cases/t/c.toml", text, &catalogue).map_err(|error| error.to_string())
+}
+
+const HEAD: &str = "title = \"t\"\n[[step]]\ncall = \"SetContext\"\ncontext = 1\n";
+
+#[test]
+fn the_built_in_cases_read_and_have_titles() {
+    let library = Library::built_in().expect("they read");
+    assert!(!library.cases.is_empty());
+    assert!(library.cases.iter().all(|case| !case.title.is_empty()));
+}
+
+#[test]
+fn the_built_in_lists_of_known_deviations_read() {
+    let library = Library::built_in().expect("it reads");
+    let lists = crate::requirement::embedded::FILES
+        .iter()
+        .filter_map(|(path, _)| {
+            path.strip_prefix("known/")
+                .and_then(|name| name.strip_suffix(".toml"))
+        });
+    for list in lists {
+        let known = library.known(list, std::path::Path::new("/"));
+        known.unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn mistakes_are_named_with_their_line() {
+    let expect = "expect = { requirement = \"FSRVP-3.1.4.2-02\", status = \"E_INVALIDARG\" }\n";
+    for (text, error) in [
+        (
+            "title = \"x\"\n\nfrobnicate = 1\nstep = []\n".to_owned(),
+            "cases/t/c.toml line 3: unknown key frobnicate",
+        ),
+        (format!("{HEAD}"), "no step has an expect"),
+        (
+            format!("{HEAD}expect = {{ requirement = \"FSRVP-9\", status = \"ZERO\" }}\n"),
+            "unknown requirement FSRVP-9",
+        ),
+        (
+            format!("{HEAD}expect = {{ status = \"ZERO\" }}\n"),
+            "expect names no requirement",
+        ),
+        (
+            format!("{HEAD}{}", expect.replace("E_INVALIDARG", "E_INVALID")),
+            "cases/t/c.toml line 2: unknown code E_INVALID; the nearest known one is E_INVALIDARG",
+        ),
+        (
+            format!("{HEAD}level = 3\n{expect}"),
+            "level has no meaning in this kind of step",
+        ),
+        (
+            format!("{HEAD}{expect}[[step]]\ncall = \"AbortShadowCopySet\"\n"),
+            "unknown saved id set",
+        ),
+        (
+            format!("{HEAD}client = \"eve\"\n{expect}"),
+            "unknown client eve",
+        ),
+        (
+            format!(
+                "{HEAD}{}",
+                expect
+                    .replace("status", "result")
+                    .replace("E_INVALIDARG", "done")
+            ),
+            "done cannot come of this kind of step",
+        ),
+    ] {
+        let got = read(&text).expect_err(error);
+        assert!(got.contains(error), "{error:?} is not in {got:?}");
+    }
+}
+
+#[test]
+fn what_a_step_uses_is_needed() {
+    let text = format!(
+        "{HEAD}[client.eve]\nuser = \"plain\"\n[[step]]\ncall = \"IsPathSupported\"\n\
+         share = '\\\\{{host}}\\{{same_store}}'\n\
+         expect = {{ requirement = \"FSRVP-3.1.4.9-01\", status = \"ZERO\" }}\n\
+         [[step]]\nadvance_s = 181\nof_s = 180\n"
+    );
+    let case = read(&text).expect("it reads");
+    let wanted = [Feature::SameStore, Feature::PlainUser, Feature::Timers];
+    assert_eq!(case.needs, wanted.into_iter().collect());
+}
+
+#[test]
+fn a_filter_must_match_in_all_words_and_any_part_of_a_word() {
+    let catalogue = Catalogue::built_in().expect("it reads");
+    let expect = "expect = { requirement = \"FSRVP-3.1.4.2-02\", status = \"ZERO\" }\n";
+    let case = read(&format!("{HEAD}{expect}")).expect("it reads");
+    let selects = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        Filter::new(&words).selects(&case, &catalogue)
+    };
+    for yes in [
+        &["t"][..],
+        &["3.1.4.2"],
+        &["MUST", "SetContext"],
+        &["nope,setcontext"],
+        &[],
+    ] {
+        assert!(selects(yes), "{yes:?}");
+    }
+    for no in [
+        &["3.1.4.20"][..],
+        &["MUST", "nope"],
+        &["MAY"],
+        &["AbortShadowCopySet"],
+    ] {
+        assert!(!selects(no), "{no:?}");
+    }
+}
