@@ -43,6 +43,23 @@ pub(crate) fn read_bytes<'a>(
     Ok(value)
 }
 
+/// Takes the next `count` values from `rest`; `count` came from a peer and meets the limit here.
+pub(crate) fn read_list<'a, T: Fixed>(
+    rest: &mut &'a [u8],
+    name: &'static str,
+    count: usize,
+) -> Result<Vec<T>, Failure<'a>> {
+    within(rest, name, count, crate::smb2::LIST_MAX)?;
+    (0..count).map(|_| read(rest, name)).collect()
+}
+
+/// Appends the values.
+pub(crate) fn write_list<T: Fixed>(values: &[T], out: &mut Writer) {
+    for value in values {
+        value.write(out);
+    }
+}
+
 /// The failure `kind` of the field `name` that begins at `rest`.
 pub(crate) fn failure<'a>(rest: &'a [u8], name: &'static str, kind: ErrorKind) -> Failure<'a> {
     nom::Err::Error(RawError {

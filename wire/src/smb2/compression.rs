@@ -2,7 +2,10 @@
 //!
 //! Messages are recognised and kept; nothing here decompresses.
 
-use crate::smb2::codec::record;
+use crate::emit::Writer;
+use crate::error::{ErrorKind, Layer, ParseError};
+use crate::parse::run;
+use crate::smb2::codec::{Fixed, failure, read, record};
 use crate::smb2::negotiate_contexts::CompressionAlgorithm;
 
 /// MS-SMB2 2.2.42: `ProtocolId`, 0xFC 'S' 'M' 'B'.
@@ -25,5 +28,47 @@ record! {
         pub flags: u16 = "Flags",
         /// Where the compressed part begins behind the header, in bytes.
         pub offset: u32 = "Offset/Length",
+    }
+}
+
+impl CompressionHeader {
+    /// Reads the header at the start of a frame; gives it and what is behind it.
+    ///
+    /// # Errors
+    /// When the frame begins with another protocol id or is too short.
+    pub fn parse(frame: &[u8]) -> Result<(CompressionHeader, &[u8]), ParseError> {
+        run(Layer::Smb2, frame, |frame| {
+            let mut rest = frame;
+            let protocol_id: [u8; 4] = read(&mut rest, "ProtocolId")?;
+            if protocol_id != PROTOCOL_ID {
+                return Err(failure(frame, "ProtocolId", ErrorKind::BadMagic));
+            }
+            CompressionHeader::read(rest)
+        })
+    }
+
+    /// The 16 bytes.
+    #[must_use]
+    pub fn emit(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        out.bytes(&PROTOCOL_ID);
+        self.write(&mut out);
+        out.into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CompressionHeader, HEADER_LEN};
+    use crate::smb2::sample::Sample;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_compression_header_survives_the_wire(header in CompressionHeader::sample()) {
+            let bytes = header.emit();
+            prop_assert_eq!(bytes.len(), HEADER_LEN);
+            prop_assert_eq!(CompressionHeader::parse(&bytes).unwrap().0, header);
+        }
     }
 }

@@ -1,8 +1,15 @@
 //! MS-SMB2 2.2.13, 2.2.14 CREATE: opens or makes a file, a directory or a pipe.
 
+use crate::emit::Writer;
+use crate::parse::PResult;
+use crate::smb2::body::open;
+use crate::smb2::codec::{Fixed, len16, len32, read, within};
 use crate::smb2::codec::{codes, flags, structure};
 use crate::smb2::create_contexts::CreateContext;
+use crate::smb2::create_contexts::{CONTEXTS_MAX, emit_contexts, read_contexts};
 use crate::smb2::fscc::{FileAttributes, FileTime};
+use crate::smb2::layout::{Part, part};
+use crate::smb2::{Body, Command, PATH_MAX};
 use crate::smb2::{FileId, Layout, Utf16};
 
 codes! {
@@ -196,5 +203,133 @@ structure! {
         pub create_contexts: Vec<CreateContext>,
         /// Where the contexts lie.
         pub layout: Layout,
+    }
+}
+
+impl Body for Request {
+    const COMMAND: Command = Command::CREATE;
+    const STRUCTURE_SIZE: u16 = 57;
+
+    fn read_body(message: &[u8]) -> PResult<'_, Self> {
+        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
+        let mut request = Request {
+            security_flags: read(&mut rest, "SecurityFlags")?,
+            requested_oplock_level: read(&mut rest, "RequestedOplockLevel")?,
+            impersonation_level: read(&mut rest, "ImpersonationLevel")?,
+            smb_create_flags: read(&mut rest, "SmbCreateFlags")?,
+            reserved: read(&mut rest, "Reserved")?,
+            desired_access: read(&mut rest, "DesiredAccess")?,
+            file_attributes: read(&mut rest, "FileAttributes")?,
+            share_access: read(&mut rest, "ShareAccess")?,
+            create_disposition: read(&mut rest, "CreateDisposition")?,
+            create_options: read(&mut rest, "CreateOptions")?,
+            ..Request::default()
+        };
+        let name_at: u16 = read(&mut rest, "NameOffset")?;
+        let name_len: u16 = read(&mut rest, "NameLength")?;
+        within(rest, "NameLength", usize::from(name_len), PATH_MAX)?;
+        let contexts_at: u32 = read(&mut rest, "CreateContextsOffset")?;
+        let contexts_len: u32 = read(&mut rest, "CreateContextsLength")?;
+        within(
+            rest,
+            "CreateContextsLength",
+            contexts_len as usize,
+            CONTEXTS_MAX,
+        )?;
+        let fixed_end = message.len() - rest.len();
+        let (name_start, name_len) = (usize::from(name_at), usize::from(name_len));
+        let name = part(message, "Name", fixed_end, name_start, name_len)?;
+        let (start, length) = (contexts_at as usize, contexts_len as usize);
+        let list = part(message, "CreateContexts", fixed_end, start, length)?;
+        request.name = Utf16::read(name, "Name")?;
+        request.create_contexts = read_contexts(list)?;
+        let parts = [Part::new(name, 8), Part::optional(list, 8)];
+        let offsets = [u32::from(name_at), contexts_at];
+        request.layout = Layout::detect(fixed_end, 1, &parts, &offsets, rest);
+        Ok((&[], request))
+    }
+
+    fn write_body(&self, out: &mut Writer) {
+        let name = self.name.to_bytes();
+        let list = emit_contexts(&self.create_contexts);
+        let parts = [Part::new(&name, 8), Part::optional(&list, 8)];
+        let placed = self.layout.place(out.len() + 56, 1, &parts);
+        out.u16(Self::STRUCTURE_SIZE)
+            .u8(self.security_flags)
+            .u8(self.requested_oplock_level.0)
+            .u32(self.impersonation_level.0)
+            .u64(self.smb_create_flags)
+            .u64(self.reserved)
+            .u32(self.desired_access.0)
+            .u32(self.file_attributes.0)
+            .u32(self.share_access.0)
+            .u32(self.create_disposition.0)
+            .u32(self.create_options.0)
+            .u16(placed.offset16(0))
+            .u16(len16(name.len()))
+            .u32(placed.offset32(1))
+            .u32(len32(list.len()))
+            .bytes(&placed.area);
+    }
+}
+
+impl Body for Response {
+    const COMMAND: Command = Command::CREATE;
+    const STRUCTURE_SIZE: u16 = 89;
+
+    fn read_body(message: &[u8]) -> PResult<'_, Self> {
+        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
+        let mut response = Response {
+            oplock_level: read(&mut rest, "OplockLevel")?,
+            flags: read(&mut rest, "Flags")?,
+            create_action: read(&mut rest, "CreateAction")?,
+            creation_time: read(&mut rest, "CreationTime")?,
+            last_access_time: read(&mut rest, "LastAccessTime")?,
+            last_write_time: read(&mut rest, "LastWriteTime")?,
+            change_time: read(&mut rest, "ChangeTime")?,
+            allocation_size: read(&mut rest, "AllocationSize")?,
+            end_of_file: read(&mut rest, "EndofFile")?,
+            file_attributes: read(&mut rest, "FileAttributes")?,
+            reserved2: read(&mut rest, "Reserved2")?,
+            file_id: read(&mut rest, "FileId")?,
+            ..Response::default()
+        };
+        let at: u32 = read(&mut rest, "CreateContextsOffset")?;
+        let length: u32 = read(&mut rest, "CreateContextsLength")?;
+        within(rest, "CreateContextsLength", length as usize, CONTEXTS_MAX)?;
+        let fixed_end = message.len() - rest.len();
+        let list = part(
+            message,
+            "CreateContexts",
+            fixed_end,
+            at as usize,
+            length as usize,
+        )?;
+        response.create_contexts = read_contexts(list)?;
+        response.layout = Layout::detect(fixed_end, 0, &[Part::optional(list, 8)], &[at], rest);
+        Ok((&[], response))
+    }
+
+    fn write_body(&self, out: &mut Writer) {
+        let list = emit_contexts(&self.create_contexts);
+        let placed = self
+            .layout
+            .place(out.len() + 88, 0, &[Part::optional(&list, 8)]);
+        out.u16(Self::STRUCTURE_SIZE)
+            .u8(self.oplock_level.0)
+            .u8(self.flags.0)
+            .u32(self.create_action.0)
+            .u64(self.creation_time.0)
+            .u64(self.last_access_time.0)
+            .u64(self.last_write_time.0)
+            .u64(self.change_time.0)
+            .u64(self.allocation_size)
+            .u64(self.end_of_file)
+            .u32(self.file_attributes.0)
+            .u32(self.reserved2);
+        self.file_id.write(out);
+        out.u32(placed.offset32(0))
+            .u32(len32(list.len()))
+            .bytes(&placed.area);
     }
 }

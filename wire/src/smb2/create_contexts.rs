@@ -3,9 +3,14 @@
 //! A [`CreateContext`] holds its name and its data as bytes, so that unknown ones travel; the
 //! other types here are what the data of some known ones means.
 
+use crate::emit::Writer;
+use crate::error::ErrorKind;
+use crate::smb2::LIST_MAX;
+use crate::smb2::codec::{Failure, failure, len16, len32, read, within};
 use crate::smb2::codec::{flags, record, standalone, structure};
 use crate::smb2::create::AccessMask;
 use crate::smb2::fscc::FileTime;
+use crate::smb2::layout::{Part, part};
 use crate::smb2::{FileId, Layout, NtStatus};
 use uuid::Uuid;
 
@@ -179,3 +184,94 @@ standalone!(
     LeaseV1,
     LeaseV2
 );
+
+/// The longest list of contexts that is read, in bytes.
+pub const CONTEXTS_MAX: usize = 256 * 1024;
+
+/// The bytes from `Next` to `DataLength`.
+const CONTEXT_HEADER_LEN: usize = 16;
+
+/// Reads the chain of contexts that fills `list`.
+pub(crate) fn read_contexts(list: &[u8]) -> Result<Vec<CreateContext>, Failure<'_>> {
+    let mut contexts = Vec::new();
+    let mut rest = list;
+    while !rest.is_empty() {
+        within(rest, "CreateContexts", contexts.len(), LIST_MAX)?;
+        let mut at = rest;
+        let next: u32 = read(&mut at, "Next")?;
+        let next = next as usize;
+        let (context, after) = if next == 0 {
+            (rest, &[][..])
+        } else if next < CONTEXT_HEADER_LEN || next % 8 != 0 {
+            return Err(failure(rest, "Next", ErrorKind::Misaligned));
+        } else {
+            rest.split_at_checked(next)
+                .ok_or_else(|| failure(rest, "Next", ErrorKind::LengthOutOfRange))?
+        };
+        contexts.push(read_context(context, next == 0)?);
+        rest = after;
+    }
+    Ok(contexts)
+}
+
+fn read_context(context: &[u8], is_last: bool) -> Result<CreateContext, Failure<'_>> {
+    let mut rest = context;
+    let _next: u32 = read(&mut rest, "Next")?;
+    let name_at: u16 = read(&mut rest, "NameOffset")?;
+    let name_len: u16 = read(&mut rest, "NameLength")?;
+    let reserved = read(&mut rest, "Reserved")?;
+    let data_at: u16 = read(&mut rest, "DataOffset")?;
+    let data_len: u32 = read(&mut rest, "DataLength")?;
+    let from = CONTEXT_HEADER_LEN;
+    let name = part(
+        context,
+        "Name",
+        from,
+        usize::from(name_at),
+        usize::from(name_len),
+    )?;
+    let data = part(
+        context,
+        "Data",
+        from,
+        usize::from(data_at),
+        data_len as usize,
+    )?;
+    let parts = parts(name, data);
+    let offsets = [u32::from(name_at), u32::from(data_at)];
+    let ours = Layout::Canonical.place(from, 0, &parts).area.len();
+    let area_min = if is_last { 0 } else { ours.next_multiple_of(8) };
+    Ok(CreateContext {
+        name: name.to_vec(),
+        reserved,
+        data: data.to_vec(),
+        layout: Layout::detect(from, area_min, &parts, &offsets, rest),
+    })
+}
+
+fn parts<'a>(name: &'a [u8], data: &'a [u8]) -> [Part<'a>; 2] {
+    [Part::new(name, 1), Part::optional(data, 8)]
+}
+
+/// The bytes of the chain; no padding behind the last context.
+pub(crate) fn emit_contexts(contexts: &[CreateContext]) -> Vec<u8> {
+    let mut out = Writer::new();
+    for (index, context) in contexts.iter().enumerate() {
+        let start = out.len();
+        let parts = parts(&context.name, &context.data);
+        let placed = context.layout.place(CONTEXT_HEADER_LEN, 0, &parts);
+        out.u32(0)
+            .u16(placed.offset16(0))
+            .u16(len16(context.name.len()))
+            .u16(context.reserved)
+            .u16(placed.offset16(1))
+            .u32(len32(context.data.len()))
+            .bytes(&placed.area);
+        if index + 1 < contexts.len() {
+            out.align(8);
+            let next = len32(out.len() - start);
+            out.patch(start, &next.to_le_bytes());
+        }
+    }
+    out.into_bytes()
+}

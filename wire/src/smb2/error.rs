@@ -1,6 +1,13 @@
 //! MS-SMB2 2.2.2 ERROR Response: what comes instead of a command's own response.
 
+use crate::emit::Writer;
+use crate::error::{Layer, ParseError};
+use crate::parse::{PResult, run};
+use crate::smb2::body::open;
+use crate::smb2::codec::{Fixed, len32, read, read_bytes, within};
 use crate::smb2::codec::{codes, structure};
+use crate::smb2::layout::Part;
+use crate::smb2::{Body, DATA_MAX, LIST_MAX};
 use crate::smb2::{Command, Layout, NtStatus};
 
 codes! {
@@ -51,4 +58,89 @@ pub fn is_error_response(command: Command, status: NtStatus) -> bool {
         NtStatus::PENDING => true,
         _ => !status.is_success(),
     }
+}
+
+impl Body for Response {
+    /// The ERROR body belongs to every command; this constant is that of the first.
+    const COMMAND: Command = Command::NEGOTIATE;
+    const STRUCTURE_SIZE: u16 = 9;
+
+    fn read_body(message: &[u8]) -> PResult<'_, Self> {
+        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
+        let error_context_count = read(&mut rest, "ErrorContextCount")?;
+        let reserved = read(&mut rest, "Reserved")?;
+        let length: u32 = read(&mut rest, "ByteCount")?;
+        within(rest, "ByteCount", length as usize, DATA_MAX)?;
+        let fixed_end = message.len() - rest.len();
+        let area = rest;
+        let data = read_bytes(&mut rest, "ErrorData", length as usize)?;
+        let parts = [Part::new(data, 1)];
+        let response = Response {
+            error_context_count,
+            reserved,
+            error_data: data.to_vec(),
+            layout: Layout::detect(fixed_end, 1, &parts, &[len32(fixed_end)], area),
+        };
+        Ok((&[], response))
+    }
+
+    fn write_body(&self, out: &mut Writer) {
+        let placed = self
+            .layout
+            .place(out.len() + 8, 1, &[Part::new(&self.error_data, 1)]);
+        out.u16(Self::STRUCTURE_SIZE)
+            .u8(self.error_context_count)
+            .u8(self.reserved)
+            .u32(len32(self.error_data.len()))
+            .bytes(&placed.area);
+    }
+}
+
+impl Response {
+    /// A response that carries these contexts, in the form of dialect 3.1.1.
+    #[must_use]
+    pub fn from_contexts(contexts: &[ErrorContext]) -> Self {
+        let mut out = Writer::new();
+        for context in contexts {
+            out.align(8);
+            out.u32(len32(context.error_context_data.len()));
+            context.error_id.write(&mut out);
+            out.bytes(&context.error_context_data);
+        }
+        Response {
+            error_context_count: u8::try_from(contexts.len()).unwrap_or(u8::MAX),
+            error_data: out.into_bytes(),
+            ..Response::default()
+        }
+    }
+
+    /// The contexts in `error_data`; only dialect 3.1.1 has them.
+    ///
+    /// # Errors
+    /// The first field that could not be read, with its offset from the start of `error_data`.
+    pub fn contexts(&self) -> Result<Vec<ErrorContext>, ParseError> {
+        let count = usize::from(self.error_context_count);
+        run(Layer::Smb2, &self.error_data, |data| {
+            read_contexts(data, count)
+        })
+        .map(|(contexts, _)| contexts)
+    }
+}
+
+fn read_contexts(data: &[u8], count: usize) -> PResult<'_, Vec<ErrorContext>> {
+    within(data, "ErrorContextCount", count, LIST_MAX)?;
+    let mut rest = data;
+    let mut contexts = Vec::new();
+    for _ in 0..count {
+        let at = data.len() - rest.len();
+        read_bytes(&mut rest, "Padding", at.next_multiple_of(8) - at)?;
+        let length: u32 = read(&mut rest, "ErrorDataLength")?;
+        let error_id = read(&mut rest, "ErrorId")?;
+        let bytes = read_bytes(&mut rest, "ErrorContextData", length as usize)?;
+        contexts.push(ErrorContext {
+            error_id,
+            error_context_data: bytes.to_vec(),
+        });
+    }
+    Ok((rest, contexts))
 }

@@ -4,7 +4,7 @@ use crate::emit::Writer;
 use crate::error::{ErrorKind, Layer, ParseError};
 use crate::parse::{PResult, run};
 use crate::smb2::NtStatus;
-use crate::smb2::codec::{Fixed, codes, failure, flags, read, record};
+use crate::smb2::codec::{codes, failure, flags, read, record};
 
 /// The header's length, in bytes; offsets inside a message count from its first byte.
 pub const HEADER_LEN: usize = 64;

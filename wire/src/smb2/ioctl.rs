@@ -1,6 +1,12 @@
 //! MS-SMB2 2.2.31, 2.2.32 IOCTL: controls of a file system, a pipe or the server itself.
 
+use crate::emit::Writer;
+use crate::parse::PResult;
+use crate::smb2::body::open;
+use crate::smb2::codec::{Fixed, len32, read, within};
 use crate::smb2::codec::{codes, flags, structure};
+use crate::smb2::layout::{Part, part};
+use crate::smb2::{Body, Command, DATA_MAX};
 use crate::smb2::{FileId, Layout};
 
 codes! {
@@ -96,5 +102,115 @@ structure! {
         pub reserved2: u32,
         /// Where the parts lie.
         pub layout: Layout,
+    }
+}
+
+impl Body for Request {
+    const COMMAND: Command = Command::IOCTL;
+    const STRUCTURE_SIZE: u16 = 57;
+
+    fn read_body(message: &[u8]) -> PResult<'_, Self> {
+        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
+        let mut request = Request {
+            reserved: read(&mut rest, "Reserved")?,
+            ctl_code: read(&mut rest, "CtlCode")?,
+            file_id: read(&mut rest, "FileId")?,
+            ..Request::default()
+        };
+        let input_at: u32 = read(&mut rest, "InputOffset")?;
+        let input_len: u32 = read(&mut rest, "InputCount")?;
+        within(rest, "InputCount", input_len as usize, DATA_MAX)?;
+        request.max_input_response = read(&mut rest, "MaxInputResponse")?;
+        let output_at: u32 = read(&mut rest, "OutputOffset")?;
+        let output_len: u32 = read(&mut rest, "OutputCount")?;
+        within(rest, "OutputCount", output_len as usize, DATA_MAX)?;
+        request.max_output_response = read(&mut rest, "MaxOutputResponse")?;
+        request.flags = read(&mut rest, "Flags")?;
+        request.reserved2 = read(&mut rest, "Reserved2")?;
+        let end = message.len() - rest.len();
+        let input = part(message, "Input", end, input_at as usize, input_len as usize)?;
+        let output = part(
+            message,
+            "Output",
+            end,
+            output_at as usize,
+            output_len as usize,
+        )?;
+        request.input = input.to_vec();
+        request.output = output.to_vec();
+        let parts = [Part::new(input, 8), Part::optional(output, 8)];
+        request.layout = Layout::detect(end, 0, &parts, &[input_at, output_at], rest);
+        Ok((&[], request))
+    }
+
+    fn write_body(&self, out: &mut Writer) {
+        let parts = [Part::new(&self.input, 8), Part::optional(&self.output, 8)];
+        let placed = self.layout.place(out.len() + 56, 0, &parts);
+        out.u16(Self::STRUCTURE_SIZE)
+            .u16(self.reserved)
+            .u32(self.ctl_code.0);
+        self.file_id.write(out);
+        out.u32(placed.offset32(0))
+            .u32(len32(self.input.len()))
+            .u32(self.max_input_response)
+            .u32(placed.offset32(1))
+            .u32(len32(self.output.len()))
+            .u32(self.max_output_response)
+            .u32(self.flags.0)
+            .u32(self.reserved2)
+            .bytes(&placed.area);
+    }
+}
+
+impl Body for Response {
+    const COMMAND: Command = Command::IOCTL;
+    const STRUCTURE_SIZE: u16 = 49;
+
+    fn read_body(message: &[u8]) -> PResult<'_, Self> {
+        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
+        let mut response = Response {
+            reserved: read(&mut rest, "Reserved")?,
+            ctl_code: read(&mut rest, "CtlCode")?,
+            file_id: read(&mut rest, "FileId")?,
+            ..Response::default()
+        };
+        let input_at: u32 = read(&mut rest, "InputOffset")?;
+        let input_len: u32 = read(&mut rest, "InputCount")?;
+        within(rest, "InputCount", input_len as usize, DATA_MAX)?;
+        let output_at: u32 = read(&mut rest, "OutputOffset")?;
+        let output_len: u32 = read(&mut rest, "OutputCount")?;
+        within(rest, "OutputCount", output_len as usize, DATA_MAX)?;
+        response.flags = read(&mut rest, "Flags")?;
+        response.reserved2 = read(&mut rest, "Reserved2")?;
+        let end = message.len() - rest.len();
+        let input = part(message, "Input", end, input_at as usize, input_len as usize)?;
+        let output = part(
+            message,
+            "Output",
+            end,
+            output_at as usize,
+            output_len as usize,
+        )?;
+        response.input = input.to_vec();
+        response.output = output.to_vec();
+        let parts = [Part::new(input, 8), Part::new(output, 8)];
+        response.layout = Layout::detect(end, 0, &parts, &[input_at, output_at], rest);
+        Ok((&[], response))
+    }
+
+    fn write_body(&self, out: &mut Writer) {
+        let parts = [Part::new(&self.input, 8), Part::new(&self.output, 8)];
+        let placed = self.layout.place(out.len() + 48, 0, &parts);
+        out.u16(Self::STRUCTURE_SIZE)
+            .u16(self.reserved)
+            .u32(self.ctl_code.0);
+        self.file_id.write(out);
+        out.u32(placed.offset32(0))
+            .u32(len32(self.input.len()))
+            .u32(placed.offset32(1))
+            .u32(len32(self.output.len()))
+            .u32(self.flags)
+            .u32(self.reserved2)
+            .bytes(&placed.area);
     }
 }

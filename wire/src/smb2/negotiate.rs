@@ -1,9 +1,16 @@
 //! MS-SMB2 2.2.3, 2.2.4 NEGOTIATE: dialect, capabilities and algorithms of a connection.
 
+use crate::emit::Writer;
+use crate::parse::PResult;
 use crate::smb2::Layout;
+use crate::smb2::body::open;
+use crate::smb2::codec::{Fixed, len16, read, read_list, within, write_list};
 use crate::smb2::codec::{codes, flags, structure};
 use crate::smb2::fscc::FileTime;
+use crate::smb2::layout::{Part, part};
 use crate::smb2::negotiate_contexts::NegotiateContext;
+use crate::smb2::negotiate_contexts::{emit_contexts, read_contexts};
+use crate::smb2::{Body, Command, SECURITY_BUFFER_MAX};
 use uuid::Uuid;
 
 codes! {
@@ -102,5 +109,157 @@ structure! {
         pub negotiate_contexts: Vec<NegotiateContext>,
         /// Where the token and the contexts lie.
         pub layout: Layout,
+    }
+}
+
+impl Request {
+    /// Whether the context fields travel.
+    fn has_contexts(&self) -> bool {
+        self.dialects.contains(&Dialect::SMB_3_1_1)
+    }
+}
+
+impl Body for Request {
+    const COMMAND: Command = Command::NEGOTIATE;
+    const STRUCTURE_SIZE: u16 = 36;
+
+    fn read_body(message: &[u8]) -> PResult<'_, Self> {
+        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
+        let dialect_count: u16 = read(&mut rest, "DialectCount")?;
+        let mut request = Request {
+            security_mode: read(&mut rest, "SecurityMode")?,
+            reserved: read(&mut rest, "Reserved")?,
+            capabilities: read(&mut rest, "Capabilities")?,
+            client_guid: read(&mut rest, "ClientGuid")?,
+            ..Request::default()
+        };
+        let mut at_contexts = rest;
+        request.client_start_time = read(&mut rest, "ClientStartTime")?;
+        request.dialects = read_list(&mut rest, "Dialects", usize::from(dialect_count))?;
+        let fixed_end = message.len() - rest.len();
+        if !request.has_contexts() {
+            request.layout = Layout::detect(fixed_end, 0, &[], &[], rest);
+            return Ok((&[], request));
+        }
+        request.client_start_time = FileTime::ZERO;
+        let offset: u32 = read(&mut at_contexts, "NegotiateContextOffset")?;
+        let count: u16 = read(&mut at_contexts, "NegotiateContextCount")?;
+        request.reserved2 = read(&mut at_contexts, "Reserved2")?;
+        request.negotiate_contexts = read_contexts(message, fixed_end, offset, count)?;
+        let list = emit_contexts(&request.negotiate_contexts);
+        let parts = [Part::new(&list, 8)];
+        request.layout = Layout::detect(fixed_end, 0, &parts, &[offset], rest);
+        Ok((&[], request))
+    }
+
+    fn write_body(&self, out: &mut Writer) {
+        out.u16(Self::STRUCTURE_SIZE)
+            .u16(len16(self.dialects.len()))
+            .u16(self.security_mode.0)
+            .u16(self.reserved)
+            .u32(self.capabilities.0);
+        self.client_guid.write(out);
+        let fixed_end = out.len() + 8 + 2 * self.dialects.len();
+        let list = emit_contexts(&self.negotiate_contexts);
+        let parts = [Part::new(&list, 8)];
+        let parts = if self.has_contexts() { &parts[..] } else { &[] };
+        let placed = self.layout.place(fixed_end, 0, parts);
+        if self.has_contexts() {
+            out.u32(placed.offset32(0))
+                .u16(len16(self.negotiate_contexts.len()))
+                .u16(self.reserved2);
+        } else {
+            out.u64(self.client_start_time.0);
+        }
+        write_list(&self.dialects, out);
+        out.bytes(&placed.area);
+    }
+}
+
+impl Response {
+    /// Whether the context fields travel.
+    fn has_contexts(&self) -> bool {
+        self.dialect_revision == Dialect::SMB_3_1_1
+    }
+}
+
+impl Body for Response {
+    const COMMAND: Command = Command::NEGOTIATE;
+    const STRUCTURE_SIZE: u16 = 65;
+
+    fn read_body(message: &[u8]) -> PResult<'_, Self> {
+        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
+        let mut response = Response {
+            security_mode: read(&mut rest, "SecurityMode")?,
+            dialect_revision: read(&mut rest, "DialectRevision")?,
+            reserved: read(&mut rest, "NegotiateContextCount")?,
+            server_guid: read(&mut rest, "ServerGuid")?,
+            capabilities: read(&mut rest, "Capabilities")?,
+            max_transact_size: read(&mut rest, "MaxTransactSize")?,
+            max_read_size: read(&mut rest, "MaxReadSize")?,
+            max_write_size: read(&mut rest, "MaxWriteSize")?,
+            system_time: read(&mut rest, "SystemTime")?,
+            server_start_time: read(&mut rest, "ServerStartTime")?,
+            ..Response::default()
+        };
+        let at: u16 = read(&mut rest, "SecurityBufferOffset")?;
+        let length: u16 = read(&mut rest, "SecurityBufferLength")?;
+        within(
+            rest,
+            "SecurityBuffer",
+            usize::from(length),
+            SECURITY_BUFFER_MAX,
+        )?;
+        response.reserved2 = read(&mut rest, "NegotiateContextOffset")?;
+        let fixed_end = message.len() - rest.len();
+        let (at_usize, length) = (usize::from(at), usize::from(length));
+        response.security_buffer =
+            part(message, "SecurityBuffer", fixed_end, at_usize, length)?.to_vec();
+        if !response.has_contexts() {
+            let parts = [Part::new(&response.security_buffer, 1)];
+            let offsets = [u32::from(at)];
+            response.layout = Layout::detect(fixed_end, 0, &parts, &offsets, rest);
+            return Ok((&[], response));
+        }
+        let (count, offset) = (response.reserved, response.reserved2);
+        (response.reserved, response.reserved2) = (0, 0);
+        response.negotiate_contexts = read_contexts(message, fixed_end, offset, count)?;
+        let list = emit_contexts(&response.negotiate_contexts);
+        let parts = [Part::new(&response.security_buffer, 1), Part::new(&list, 8)];
+        let offsets = [u32::from(at), offset];
+        response.layout = Layout::detect(fixed_end, 0, &parts, &offsets, rest);
+        Ok((&[], response))
+    }
+
+    fn write_body(&self, out: &mut Writer) {
+        let fixed_end = out.len() + 64;
+        let list = emit_contexts(&self.negotiate_contexts);
+        let parts = [Part::new(&self.security_buffer, 1), Part::new(&list, 8)];
+        let known = if self.has_contexts() {
+            &parts[..]
+        } else {
+            &parts[..1]
+        };
+        let placed = self.layout.place(fixed_end, 0, known);
+        let (count, offset) = if self.has_contexts() {
+            (len16(self.negotiate_contexts.len()), placed.offset32(1))
+        } else {
+            (self.reserved, self.reserved2)
+        };
+        out.u16(Self::STRUCTURE_SIZE)
+            .u16(self.security_mode.0)
+            .u16(self.dialect_revision.0)
+            .u16(count);
+        self.server_guid.write(out);
+        out.u32(self.capabilities.0)
+            .u32(self.max_transact_size)
+            .u32(self.max_read_size)
+            .u32(self.max_write_size)
+            .u64(self.system_time.0)
+            .u64(self.server_start_time.0)
+            .u16(placed.offset16(0))
+            .u16(len16(self.security_buffer.len()))
+            .u32(offset)
+            .bytes(&placed.area);
     }
 }

@@ -1,6 +1,13 @@
 //! MS-SMB2 2.2.37, 2.2.38 QUERY_INFO: asks about a file, its file system or its security.
 
+use crate::emit::Writer;
+use crate::parse::PResult;
+use crate::smb2::body::open;
+use crate::smb2::codec::Fixed;
 use crate::smb2::codec::{codes, flags, structure};
+use crate::smb2::codec::{len32, read, within};
+use crate::smb2::layout::{Part, part};
+use crate::smb2::{Body, Command, DATA_MAX};
 use crate::smb2::{FileId, Layout};
 
 codes! {
@@ -59,5 +66,91 @@ structure! {
         pub buffer: Vec<u8>,
         /// Where it lies.
         pub layout: Layout,
+    }
+}
+
+impl Body for Request {
+    const COMMAND: Command = Command::QUERY_INFO;
+    const STRUCTURE_SIZE: u16 = 41;
+
+    fn read_body(message: &[u8]) -> PResult<'_, Self> {
+        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
+        let mut request = Request {
+            info_type: read(&mut rest, "InfoType")?,
+            file_info_class: read(&mut rest, "FileInfoClass")?,
+            output_buffer_length: read(&mut rest, "OutputBufferLength")?,
+            ..Request::default()
+        };
+        let at: u16 = read(&mut rest, "InputBufferOffset")?;
+        request.reserved = read(&mut rest, "Reserved")?;
+        let length: u32 = read(&mut rest, "InputBufferLength")?;
+        within(rest, "InputBufferLength", length as usize, DATA_MAX)?;
+        request.additional_information = read(&mut rest, "AdditionalInformation")?;
+        request.flags = read(&mut rest, "Flags")?;
+        request.file_id = read(&mut rest, "FileId")?;
+        let fixed_end = message.len() - rest.len();
+        let input = part(
+            message,
+            "Buffer",
+            fixed_end,
+            usize::from(at),
+            length as usize,
+        )?;
+        request.input_buffer = input.to_vec();
+        let parts = [Part::optional(input, 8)];
+        request.layout = Layout::detect(fixed_end, 0, &parts, &[u32::from(at)], rest);
+        Ok((&[], request))
+    }
+
+    fn write_body(&self, out: &mut Writer) {
+        let parts = [Part::optional(&self.input_buffer, 8)];
+        let placed = self.layout.place(out.len() + 40, 0, &parts);
+        out.u16(Self::STRUCTURE_SIZE)
+            .u8(self.info_type.0)
+            .u8(self.file_info_class)
+            .u32(self.output_buffer_length)
+            .u16(placed.offset16(0))
+            .u16(self.reserved)
+            .u32(len32(self.input_buffer.len()))
+            .u32(self.additional_information.0)
+            .u32(self.flags);
+        self.file_id.write(out);
+        out.bytes(&placed.area);
+    }
+}
+
+impl Body for Response {
+    const COMMAND: Command = Command::QUERY_INFO;
+    const STRUCTURE_SIZE: u16 = 9;
+
+    fn read_body(message: &[u8]) -> PResult<'_, Self> {
+        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
+        let at: u16 = read(&mut rest, "OutputBufferOffset")?;
+        let length: u32 = read(&mut rest, "OutputBufferLength")?;
+        within(rest, "OutputBufferLength", length as usize, DATA_MAX)?;
+        let fixed_end = message.len() - rest.len();
+        let buffer = part(
+            message,
+            "Buffer",
+            fixed_end,
+            usize::from(at),
+            length as usize,
+        )?;
+        let parts = [Part::new(buffer, 1)];
+        let response = Response {
+            buffer: buffer.to_vec(),
+            layout: Layout::detect(fixed_end, 0, &parts, &[u32::from(at)], rest),
+        };
+        Ok((&[], response))
+    }
+
+    fn write_body(&self, out: &mut Writer) {
+        let placed = self
+            .layout
+            .place(out.len() + 8, 0, &[Part::new(&self.buffer, 1)]);
+        out.u16(Self::STRUCTURE_SIZE)
+            .u16(placed.offset16(0))
+            .u32(len32(self.buffer.len()))
+            .bytes(&placed.area);
     }
 }

@@ -1,6 +1,12 @@
 //! MS-SMB2 2.2.19, 2.2.20 READ: takes bytes from a file or a pipe.
 
+use crate::emit::Writer;
+use crate::parse::PResult;
+use crate::smb2::body::open;
+use crate::smb2::codec::{Fixed, len16, len32, read, within};
 use crate::smb2::codec::{codes, flags, structure};
+use crate::smb2::layout::{Part, part};
+use crate::smb2::{Body, Command, DATA_MAX};
 use crate::smb2::{FileId, Layout};
 
 flags! {
@@ -60,5 +66,96 @@ structure! {
         pub data: Vec<u8>,
         /// Where they lie.
         pub layout: Layout,
+    }
+}
+
+impl Body for Request {
+    const COMMAND: Command = Command::READ;
+    const STRUCTURE_SIZE: u16 = 49;
+
+    fn read_body(message: &[u8]) -> PResult<'_, Self> {
+        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
+        let mut request = Request {
+            padding: read(&mut rest, "Padding")?,
+            flags: read(&mut rest, "Flags")?,
+            length: read(&mut rest, "Length")?,
+            offset: read(&mut rest, "Offset")?,
+            file_id: read(&mut rest, "FileId")?,
+            minimum_count: read(&mut rest, "MinimumCount")?,
+            channel: read(&mut rest, "Channel")?,
+            remaining_bytes: read(&mut rest, "RemainingBytes")?,
+            ..Request::default()
+        };
+        let at: u16 = read(&mut rest, "ReadChannelInfoOffset")?;
+        let length: u16 = read(&mut rest, "ReadChannelInfoLength")?;
+        let fixed_end = message.len() - rest.len();
+        let (start, length) = (usize::from(at), usize::from(length));
+        let info = part(message, "ReadChannelInfo", fixed_end, start, length)?;
+        request.read_channel_info = info.to_vec();
+        let parts = [Part::optional(info, 1)];
+        request.layout = Layout::detect(fixed_end, 1, &parts, &[u32::from(at)], rest);
+        Ok((&[], request))
+    }
+
+    fn write_body(&self, out: &mut Writer) {
+        let parts = [Part::optional(&self.read_channel_info, 1)];
+        let placed = self.layout.place(out.len() + 48, 1, &parts);
+        out.u16(Self::STRUCTURE_SIZE)
+            .u8(self.padding)
+            .u8(self.flags.0)
+            .u32(self.length)
+            .u64(self.offset);
+        self.file_id.write(out);
+        out.u32(self.minimum_count)
+            .u32(self.channel.0)
+            .u32(self.remaining_bytes)
+            .u16(placed.offset16(0))
+            .u16(len16(self.read_channel_info.len()))
+            .bytes(&placed.area);
+    }
+}
+
+impl Body for Response {
+    const COMMAND: Command = Command::READ;
+    const STRUCTURE_SIZE: u16 = 17;
+
+    fn read_body(message: &[u8]) -> PResult<'_, Self> {
+        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
+        let at: u8 = read(&mut rest, "DataOffset")?;
+        let reserved = read(&mut rest, "Reserved")?;
+        let length: u32 = read(&mut rest, "DataLength")?;
+        within(rest, "DataLength", length as usize, DATA_MAX)?;
+        let data_remaining = read(&mut rest, "DataRemaining")?;
+        let reserved2 = read(&mut rest, "Reserved2")?;
+        let fixed_end = message.len() - rest.len();
+        let data = part(
+            message,
+            "Buffer",
+            fixed_end,
+            usize::from(at),
+            length as usize,
+        )?;
+        let parts = [Part::new(data, 1)];
+        let response = Response {
+            reserved,
+            data_remaining,
+            reserved2,
+            data: data.to_vec(),
+            layout: Layout::detect(fixed_end, 0, &parts, &[u32::from(at)], rest),
+        };
+        Ok((&[], response))
+    }
+
+    fn write_body(&self, out: &mut Writer) {
+        let placed = self
+            .layout
+            .place(out.len() + 16, 0, &[Part::new(&self.data, 1)]);
+        out.u16(Self::STRUCTURE_SIZE)
+            .u8(placed.offset8(0))
+            .u8(self.reserved)
+            .u32(len32(self.data.len()))
+            .u32(self.data_remaining)
+            .u32(self.reserved2)
+            .bytes(&placed.area);
     }
 }

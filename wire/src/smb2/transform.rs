@@ -1,6 +1,9 @@
 //! MS-SMB2 2.2.41 TRANSFORM_HEADER: stands before an encrypted message.
 
-use crate::smb2::codec::{flags, record, standalone};
+use crate::emit::Writer;
+use crate::error::{ErrorKind, Layer, ParseError};
+use crate::parse::run;
+use crate::smb2::codec::{Fixed, failure, flags, read, record};
 
 /// MS-SMB2 2.2.41: `ProtocolId`, 0xFD 'S' 'M' 'B'.
 pub const PROTOCOL_ID: [u8; 4] = [0xFD, b'S', b'M', b'B'];
@@ -33,5 +36,51 @@ record! {
         pub flags: TransformFlags = "Flags/EncryptionAlgorithm",
         /// The session whose key it is.
         pub session_id: u64 = "SessionId",
+    }
+}
+
+impl TransformHeader {
+    /// Reads the header at the start of a frame; gives it and the encrypted message behind it.
+    ///
+    /// # Errors
+    /// When the frame begins with another protocol id or is too short.
+    pub fn parse(frame: &[u8]) -> Result<(TransformHeader, &[u8]), ParseError> {
+        run(Layer::Smb2, frame, |frame| {
+            let mut rest = frame;
+            let protocol_id: [u8; 4] = read(&mut rest, "ProtocolId")?;
+            if protocol_id != PROTOCOL_ID {
+                return Err(failure(frame, "ProtocolId", ErrorKind::BadMagic));
+            }
+            TransformHeader::read(rest)
+        })
+    }
+
+    /// The 52 bytes.
+    #[must_use]
+    pub fn emit(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        out.bytes(&PROTOCOL_ID);
+        self.write(&mut out);
+        out.into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AUTHENTICATED_FROM, HEADER_LEN, TransformHeader};
+    use crate::smb2::sample::Sample;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_transform_header_survives_the_wire(header in TransformHeader::sample()) {
+            let mut bytes = header.emit();
+            prop_assert_eq!(bytes.len(), HEADER_LEN);
+            prop_assert_eq!(&bytes[AUTHENTICATED_FROM..AUTHENTICATED_FROM + 16], &header.nonce);
+            bytes.extend([1, 2, 3]);
+            let (again, message) = TransformHeader::parse(&bytes).unwrap();
+            prop_assert_eq!(again, header);
+            prop_assert_eq!(message, &[1, 2, 3]);
+        }
     }
 }

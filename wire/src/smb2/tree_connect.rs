@@ -1,7 +1,13 @@
 //! MS-SMB2 2.2.9, 2.2.10 TREE_CONNECT: enters a share.
 
+use crate::emit::Writer;
+use crate::parse::PResult;
+use crate::smb2::body::open;
 use crate::smb2::codec::{codes, fixed_body, flags, record, structure};
+use crate::smb2::codec::{len16, read, within};
 use crate::smb2::create::AccessMask;
+use crate::smb2::layout::{Part, part};
+use crate::smb2::{Body, Command, PATH_MAX};
 use crate::smb2::{Layout, Utf16};
 
 flags! {
@@ -89,3 +95,41 @@ record! {
 }
 
 fixed_body!(Response TREE_CONNECT 16);
+
+impl Body for Request {
+    const COMMAND: Command = Command::TREE_CONNECT;
+    const STRUCTURE_SIZE: u16 = 9;
+
+    fn read_body(message: &[u8]) -> PResult<'_, Self> {
+        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
+        let flags = read(&mut rest, "Flags")?;
+        let at: u16 = read(&mut rest, "PathOffset")?;
+        let length: u16 = read(&mut rest, "PathLength")?;
+        within(rest, "PathLength", usize::from(length), PATH_MAX)?;
+        let fixed_end = message.len() - rest.len();
+        let path = part(
+            message,
+            "PathName",
+            fixed_end,
+            usize::from(at),
+            usize::from(length),
+        )?;
+        let parts = [Part::new(path, 1)];
+        let request = Request {
+            flags,
+            path: Utf16::read(path, "PathName")?,
+            layout: Layout::detect(fixed_end, 1, &parts, &[u32::from(at)], rest),
+        };
+        Ok((&[], request))
+    }
+
+    fn write_body(&self, out: &mut Writer) {
+        let path = self.path.to_bytes();
+        let placed = self.layout.place(out.len() + 8, 1, &[Part::new(&path, 1)]);
+        out.u16(Self::STRUCTURE_SIZE)
+            .u16(self.flags.0)
+            .u16(placed.offset16(0))
+            .u16(len16(path.len()))
+            .bytes(&placed.area);
+    }
+}
