@@ -1,1 +1,64 @@
 //! From a ledger to text, JSON and JUnit.
+//!
+//! **Architectural invariants**
+//! - A report shows a ledger and judges nothing: the format never changes a verdict.
+
+mod junit;
+mod text;
+
+pub use text::line;
+
+use crate::outcome::Ledger;
+use crate::requirement::Catalogue;
+
+/// How a ledger is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// One line a case, then totals.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+    /// JUnit XML.
+    Junit,
+}
+
+impl Format {
+    /// The format with this name on the command line.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Format> {
+        match name {
+            "text" => Some(Format::Text),
+            "json" => Some(Format::Json),
+            "junit" => Some(Format::Junit),
+            _ => None,
+        }
+    }
+}
+
+/// Why a report could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// JSON.
+    #[error("the ledger has no JSON form: {0}")]
+    Json(#[from] serde_json::Error),
+    /// JUnit.
+    #[error("the ledger has no JUnit form: {0}")]
+    Junit(#[from] quick_junit::SerializeError),
+}
+
+/// The report of a ledger, a line feed at its end.
+///
+/// # Errors
+/// When the serialiser of the format fails.
+pub fn render(
+    ledger: &Ledger,
+    catalogue: &Catalogue,
+    format: Format,
+) -> Result<String, ReportError> {
+    match format {
+        Format::Text => Ok(text::render(ledger, catalogue)),
+        Format::Json => Ok(serde_json::to_string_pretty(ledger)? + "\n"),
+        Format::Junit => Ok(junit::render(ledger)?),
+    }
+}
