@@ -1,7 +1,8 @@
 //! MS-FSRVP 3.1.4.4 AddToShadowCopySet (Opnum 3).
 
+use crate::ParseError;
 use crate::fsrvp::{Hresult, ShadowCopyId, ShadowCopySetId};
-use crate::ndr::WideString;
+use crate::ndr::{Reader, WideString, Writer};
 use uuid::Uuid;
 
 /// MS-FSRVP 3.1.4.4: what the client sends.
@@ -13,6 +14,22 @@ pub struct Request {
     pub shadow_copy_set_id: ShadowCopySetId,
     /// The share in UNC form; a top-level reference, so no referent id travels.
     pub share_name: WideString,
+}
+
+impl Request {
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
+        Ok(Request {
+            client_shadow_copy_id: reader.uuid("client_shadow_copy_id")?,
+            shadow_copy_set_id: ShadowCopySetId(reader.uuid("shadow_copy_set_id")?),
+            share_name: WideString::parse(reader, "share_name")?,
+        })
+    }
+
+    pub(crate) fn emit(&self, writer: &mut Writer) {
+        writer.uuid(self.client_shadow_copy_id);
+        writer.uuid(self.shadow_copy_set_id.0);
+        self.share_name.emit(writer);
+    }
 }
 
 /// MS-FSRVP 3.1.4.4: what the server answers.
@@ -32,5 +49,17 @@ impl Response {
             shadow_copy_id: ShadowCopyId::NIL,
             status,
         }
+    }
+
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
+        Ok(Response {
+            shadow_copy_id: ShadowCopyId(reader.uuid("shadow_copy_id")?),
+            status: Hresult(reader.u32("return value")?),
+        })
+    }
+
+    pub(crate) fn emit(&self, writer: &mut Writer) {
+        writer.uuid(self.shadow_copy_id.0);
+        writer.u32(self.status.0);
     }
 }

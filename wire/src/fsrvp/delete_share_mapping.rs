@@ -1,7 +1,8 @@
 //! MS-FSRVP 3.1.4.12 DeleteShareMapping (Opnum 11).
 
+use crate::ParseError;
 use crate::fsrvp::{Hresult, ShadowCopyId, ShadowCopySetId};
-use crate::ndr::WideString;
+use crate::ndr::{Reader, WideString, Writer};
 
 /// MS-FSRVP 3.1.4.12: what the client sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,22 @@ pub struct Request {
     pub shadow_copy_id: ShadowCopyId,
     /// The share in UNC form; a top-level reference, so no referent id travels.
     pub share_name: WideString,
+}
+
+impl Request {
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
+        Ok(Request {
+            shadow_copy_set_id: ShadowCopySetId(reader.uuid("shadow_copy_set_id")?),
+            shadow_copy_id: ShadowCopyId(reader.uuid("shadow_copy_id")?),
+            share_name: WideString::parse(reader, "share_name")?,
+        })
+    }
+
+    pub(crate) fn emit(&self, writer: &mut Writer) {
+        writer.uuid(self.shadow_copy_set_id.0);
+        writer.uuid(self.shadow_copy_id.0);
+        self.share_name.emit(writer);
+    }
 }
 
 /// MS-FSRVP 3.1.4.12: what the server answers.
@@ -26,5 +43,15 @@ impl Response {
     #[must_use]
     pub fn failure(status: Hresult) -> Self {
         Response { status }
+    }
+
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
+        Ok(Response {
+            status: Hresult(reader.u32("return value")?),
+        })
+    }
+
+    pub(crate) fn emit(&self, writer: &mut Writer) {
+        writer.u32(self.status.0);
     }
 }

@@ -1,6 +1,8 @@
 //! MS-FSRVP 3.1.4.6 ExposeShadowCopySet (Opnum 5).
 
+use crate::ParseError;
 use crate::fsrvp::{Hresult, ShadowCopySetId};
+use crate::ndr::{Reader, Writer};
 
 /// MS-FSRVP 3.1.4.6: what the client sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +11,20 @@ pub struct Request {
     pub shadow_copy_set_id: ShadowCopySetId,
     /// `TimeOutInMilliseconds`: how long the server may take, in milliseconds.
     pub timeout_ms: u32,
+}
+
+impl Request {
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
+        Ok(Request {
+            shadow_copy_set_id: ShadowCopySetId(reader.uuid("shadow_copy_set_id")?),
+            timeout_ms: reader.u32("time_out_in_milliseconds")?,
+        })
+    }
+
+    pub(crate) fn emit(&self, writer: &mut Writer) {
+        writer.uuid(self.shadow_copy_set_id.0);
+        writer.u32(self.timeout_ms);
+    }
 }
 
 /// MS-FSRVP 3.1.4.6: what the server answers.
@@ -23,5 +39,15 @@ impl Response {
     #[must_use]
     pub fn failure(status: Hresult) -> Self {
         Response { status }
+    }
+
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
+        Ok(Response {
+            status: Hresult(reader.u32("return value")?),
+        })
+    }
+
+    pub(crate) fn emit(&self, writer: &mut Writer) {
+        writer.u32(self.status.0);
     }
 }

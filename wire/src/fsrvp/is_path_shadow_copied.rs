@@ -1,13 +1,26 @@
 //! MS-FSRVP 3.1.4.10 IsPathShadowCopied (Opnum 9).
 
+use crate::ParseError;
 use crate::fsrvp::Hresult;
-use crate::ndr::WideString;
+use crate::ndr::{Reader, WideString, Writer};
 
 /// MS-FSRVP 3.1.4.10: what the client sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The share in UNC form; a top-level reference, so no referent id travels.
     pub share_name: WideString,
+}
+
+impl Request {
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
+        Ok(Request {
+            share_name: WideString::parse(reader, "share_name")?,
+        })
+    }
+
+    pub(crate) fn emit(&self, writer: &mut Writer) {
+        self.share_name.emit(writer);
+    }
 }
 
 /// MS-FSRVP 3.1.4.10: what the server answers.
@@ -30,5 +43,19 @@ impl Response {
             shadow_copy_compatibility: 0,
             status,
         }
+    }
+
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
+        Ok(Response {
+            shadow_copy_present: reader.u32("shadow_copy_present")?,
+            shadow_copy_compatibility: reader.i32("shadow_copy_compatibility")?,
+            status: Hresult(reader.u32("return value")?),
+        })
+    }
+
+    pub(crate) fn emit(&self, writer: &mut Writer) {
+        writer.u32(self.shadow_copy_present);
+        writer.i32(self.shadow_copy_compatibility);
+        writer.u32(self.status.0);
     }
 }

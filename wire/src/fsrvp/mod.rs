@@ -27,6 +27,8 @@ pub use codes::Hresult;
 pub use context::Context;
 pub use ids::{ShadowCopyId, ShadowCopySetId};
 
+use crate::error::{ErrorKind, Layer, ParseError};
+use crate::ndr::{Reader, Representation, Writer};
 use uuid::Uuid;
 
 /// MS-FSRVP 1.9: the interface UUID of `FileServerVssAgent`.
@@ -89,6 +91,33 @@ macro_rules! methods {
                     $(Call::$variant(_) => Opnum::$variant,)*
                 }
             }
+
+            /// Reads a request stub, and returns what follows the last parameter too.
+            ///
+            /// # Errors
+            /// No method has this number, or a parameter cannot be read.
+            pub fn parse_prefix(
+                opnum: Opnum,
+                stub: &[u8],
+                representation: Representation,
+            ) -> Result<(Call, &[u8]), ParseError> {
+                let mut reader = Reader::new(Layer::Fsrvp, stub, representation);
+                let call = match opnum {
+                    $(Opnum::$variant => Call::$variant($module::Request::parse(&mut reader)?),)*
+                    _ => return Err(reader.error("opnum", ErrorKind::UnknownValue)),
+                };
+                Ok((call, reader.rest()))
+            }
+
+            /// The request stub.
+            #[must_use]
+            pub fn emit(&self, representation: Representation) -> Vec<u8> {
+                let mut writer = Writer::new(representation);
+                match self {
+                    $(Call::$variant(request) => request.emit(&mut writer),)*
+                }
+                writer.into_bytes()
+            }
         }
 
         /// A response of one of the 13 methods.
@@ -105,6 +134,33 @@ macro_rules! methods {
                 match self {
                     $(Reply::$variant(_) => Opnum::$variant,)*
                 }
+            }
+
+            /// Reads a response stub, and returns what follows the return value too.
+            ///
+            /// # Errors
+            /// No method has this number, or a parameter cannot be read.
+            pub fn parse_prefix(
+                opnum: Opnum,
+                stub: &[u8],
+                representation: Representation,
+            ) -> Result<(Reply, &[u8]), ParseError> {
+                let mut reader = Reader::new(Layer::Fsrvp, stub, representation);
+                let reply = match opnum {
+                    $(Opnum::$variant => Reply::$variant($module::Response::parse(&mut reader)?),)*
+                    _ => return Err(reader.error("opnum", ErrorKind::UnknownValue)),
+                };
+                Ok((reply, reader.rest()))
+            }
+
+            /// The response stub.
+            #[must_use]
+            pub fn emit(&self, representation: Representation) -> Vec<u8> {
+                let mut writer = Writer::new(representation);
+                match self {
+                    $(Reply::$variant(response) => response.emit(&mut writer),)*
+                }
+                writer.into_bytes()
             }
 
             /// The return value.
@@ -146,3 +202,45 @@ methods! {
     DeleteShareMapping delete_share_mapping 11,
     PrepareShadowCopySet prepare_shadow_copy_set 12,
 }
+
+macro_rules! whole_stub {
+    ($name:ident, $what:literal) => {
+        impl $name {
+            #[doc = concat!("Reads a ", $what, " stub. Bytes behind the last parameter are passed over, as Samba does;")]
+            #[doc = concat!("[`", stringify!($name), "::parse_strict`] refuses them.")]
+            ///
+            /// # Errors
+            /// No method has this number, or a parameter cannot be read.
+            pub fn parse(
+                opnum: Opnum,
+                stub: &[u8],
+                representation: Representation,
+            ) -> Result<$name, ParseError> {
+                Self::parse_prefix(opnum, stub, representation).map(|(value, _)| value)
+            }
+
+            #[doc = concat!("Reads a ", $what, " stub that must end with its last parameter.")]
+            ///
+            /// # Errors
+            /// As for `parse`, and when bytes are left over.
+            pub fn parse_strict(
+                opnum: Opnum,
+                stub: &[u8],
+                representation: Representation,
+            ) -> Result<$name, ParseError> {
+                match Self::parse_prefix(opnum, stub, representation)? {
+                    (value, []) => Ok(value),
+                    (_, rest) => Err(ParseError {
+                        layer: Layer::Fsrvp,
+                        offset_bytes: stub.len().saturating_sub(rest.len()),
+                        field: "end of stub",
+                        kind: ErrorKind::TrailingBytes,
+                    }),
+                }
+            }
+        }
+    };
+}
+
+whole_stub!(Call, "request");
+whole_stub!(Reply, "response");

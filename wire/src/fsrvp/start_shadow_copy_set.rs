@@ -1,6 +1,8 @@
 //! MS-FSRVP 3.1.4.3 StartShadowCopySet (Opnum 2).
 
+use crate::ParseError;
 use crate::fsrvp::{Hresult, ShadowCopySetId};
+use crate::ndr::{Reader, Writer};
 use uuid::Uuid;
 
 /// MS-FSRVP 3.1.4.3: what the client sends.
@@ -8,6 +10,18 @@ use uuid::Uuid;
 pub struct Request {
     /// The id that the client gave its own set; the server makes another.
     pub client_shadow_copy_set_id: Uuid,
+}
+
+impl Request {
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
+        Ok(Request {
+            client_shadow_copy_set_id: reader.uuid("client_shadow_copy_set_id")?,
+        })
+    }
+
+    pub(crate) fn emit(&self, writer: &mut Writer) {
+        writer.uuid(self.client_shadow_copy_set_id);
+    }
 }
 
 /// MS-FSRVP 3.1.4.3: what the server answers.
@@ -27,5 +41,17 @@ impl Response {
             shadow_copy_set_id: ShadowCopySetId::NIL,
             status,
         }
+    }
+
+    pub(crate) fn parse(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
+        Ok(Response {
+            shadow_copy_set_id: ShadowCopySetId(reader.uuid("shadow_copy_set_id")?),
+            status: Hresult(reader.u32("return value")?),
+        })
+    }
+
+    pub(crate) fn emit(&self, writer: &mut Writer) {
+        writer.uuid(self.shadow_copy_set_id.0);
+        writer.u32(self.status.0);
     }
 }
