@@ -280,8 +280,16 @@ macro_rules! newtype {
 }
 
 /// Declares a structure with its usual derives and, for the tests, a strategy that fills it.
+///
+/// Where fields share bytes on the wire, `on_wire` names a function that clears those of them
+/// that do not travel.
 macro_rules! structure {
-    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$fmeta:meta])* pub $field:ident: $ty:ty,)* }) => {
+    (
+        $(#[$meta:meta])* pub struct $name:ident {
+            $($(#[$fmeta:meta])* pub $field:ident: $ty:ty,)*
+        }
+        $(on_wire = $on_wire:path)?
+    ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, Default)]
         pub struct $name {
@@ -291,7 +299,11 @@ macro_rules! structure {
         #[cfg(test)]
         impl $crate::smb2::sample::Sample for $name {
             fn sample() -> proptest::strategy::BoxedStrategy<Self> {
-                $crate::smb2::codec::sample_fields!($name, () $($field: $ty,)*)
+                let sample = $crate::smb2::codec::sample_fields!($name, () $($field: $ty,)*);
+                $(let sample = proptest::strategy::Strategy::boxed(
+                    proptest::strategy::Strategy::prop_map(sample, $on_wire),
+                );)?
+                sample
             }
         }
     };

@@ -138,14 +138,17 @@ impl Body for Request {
         )?;
         request.input = input.to_vec();
         request.output = output.to_vec();
-        let parts = [Part::new(input, 8), Part::optional(output, 8)];
-        request.layout = Layout::detect(end, 0, &parts, &[input_at, output_at], rest);
+        let parts = [Part::optional(input, 8), Part::optional(output, 8)];
+        request.layout = Layout::detect(end, 1, &parts, &[input_at, output_at], rest);
         Ok((&[], request))
     }
 
     fn write_body(&self, out: &mut Writer) {
-        let parts = [Part::new(&self.input, 8), Part::optional(&self.output, 8)];
-        let placed = self.layout.place(out.len() + 56, 0, &parts);
+        let parts = [
+            Part::optional(&self.input, 8),
+            Part::optional(&self.output, 8),
+        ];
+        let placed = self.layout.place(out.len() + 56, 1, &parts);
         out.u16(Self::STRUCTURE_SIZE)
             .u16(self.reserved)
             .u32(self.ctl_code.0);

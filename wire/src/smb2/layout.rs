@@ -8,6 +8,9 @@ use crate::error::ErrorKind;
 use crate::smb2::codec::{Failure, failure, len32};
 
 /// How the parts behind the fixed fields are laid out.
+///
+/// Whoever changes a part of a message that came in sets its layout to [`Layout::Canonical`],
+/// since the old offsets belong to the old parts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum Layout {
     /// As this project lays them out: in order, aligned with zeros, nothing left over.

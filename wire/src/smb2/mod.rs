@@ -19,6 +19,8 @@
 mod body;
 mod codec;
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod sample;
 
 pub mod compound;

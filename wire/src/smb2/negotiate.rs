@@ -73,6 +73,7 @@ structure! {
         /// Where the contexts lie.
         pub layout: Layout,
     }
+    on_wire = Request::on_wire
 }
 
 structure! {
@@ -110,6 +111,7 @@ structure! {
         /// Where the token and the contexts lie.
         pub layout: Layout,
     }
+    on_wire = Response::on_wire
 }
 
 impl Request {
@@ -261,5 +263,36 @@ impl Body for Response {
             .u16(len16(self.security_buffer.len()))
             .u32(offset)
             .bytes(&placed.area);
+    }
+}
+
+#[cfg(test)]
+impl Request {
+    fn on_wire(mut self) -> Self {
+        if self.client_start_time.0.is_multiple_of(2) {
+            self.dialects.push(Dialect::SMB_3_1_1);
+        }
+        if self.has_contexts() {
+            self.client_start_time = FileTime::ZERO;
+        } else {
+            self.reserved2 = 0;
+            self.negotiate_contexts.clear();
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+impl Response {
+    fn on_wire(mut self) -> Self {
+        if self.system_time.0.is_multiple_of(2) {
+            self.dialect_revision = Dialect::SMB_3_1_1;
+        }
+        if self.has_contexts() {
+            (self.reserved, self.reserved2) = (0, 0);
+        } else {
+            self.negotiate_contexts.clear();
+        }
+        self
     }
 }

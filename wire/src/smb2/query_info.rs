@@ -98,13 +98,13 @@ impl Body for Request {
         )?;
         request.input_buffer = input.to_vec();
         let parts = [Part::optional(input, 8)];
-        request.layout = Layout::detect(fixed_end, 0, &parts, &[u32::from(at)], rest);
+        request.layout = Layout::detect(fixed_end, 1, &parts, &[u32::from(at)], rest);
         Ok((&[], request))
     }
 
     fn write_body(&self, out: &mut Writer) {
         let parts = [Part::optional(&self.input_buffer, 8)];
-        let placed = self.layout.place(out.len() + 40, 0, &parts);
+        let placed = self.layout.place(out.len() + 40, 1, &parts);
         out.u16(Self::STRUCTURE_SIZE)
             .u8(self.info_type.0)
             .u8(self.file_info_class)

@@ -170,3 +170,38 @@ standalone!(
     FileAttributeTagInformation,
     FileIdInformation
 );
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        FileAttributeTagInformation, FileBasicInformation, FileIdInformation,
+        FileNetworkOpenInformation, FileStandardInformation,
+    };
+    use crate::smb2::sample::Sample;
+    use proptest::prelude::*;
+
+    #[test]
+    fn lengths_are_those_of_ms_fscc() {
+        assert_eq!(FileBasicInformation::WIRE_LEN, 40);
+        assert_eq!(FileStandardInformation::WIRE_LEN, 24);
+        assert_eq!(FileNetworkOpenInformation::WIRE_LEN, 56);
+        assert_eq!(FileAttributeTagInformation::WIRE_LEN, 8);
+        assert_eq!(FileIdInformation::WIRE_LEN, 24);
+    }
+
+    proptest! {
+        #[test]
+        fn records_survive_the_wire(
+            basic in FileBasicInformation::sample(),
+            standard in FileStandardInformation::sample(),
+        ) {
+            prop_assert_eq!(FileBasicInformation::parse(&basic.emit()).unwrap(), basic);
+            prop_assert_eq!(FileStandardInformation::parse(&standard.emit()).unwrap(), standard);
+        }
+
+        #[test]
+        fn the_end_of_the_bytes_is_an_error(length in 0..40_usize) {
+            prop_assert!(FileBasicInformation::parse(&[0; 40][..length]).is_err());
+        }
+    }
+}

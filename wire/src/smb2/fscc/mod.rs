@@ -10,7 +10,11 @@ pub mod volume;
 pub use attributes::FileAttributes;
 pub use time::FileTime;
 
+use crate::emit::Writer;
+use crate::error::ErrorKind;
 use crate::smb2::codec::codes;
+use crate::smb2::codec::{Failure, failure, len32, read, read_bytes, within};
+use crate::smb2::{PATH_MAX, Utf16};
 
 codes! {
     /// MS-FSCC 2.4: the classes of files and, for QUERY_DIRECTORY, of directory entries.
@@ -66,4 +70,54 @@ codes! {
         FILE_FS_OBJECT_ID_INFORMATION = 8,
         FILE_FS_SECTOR_SIZE_INFORMATION = 11,
     }
+}
+
+/// Takes a name whose length in bytes was stated before it.
+fn read_name<'a>(
+    rest: &mut &'a [u8],
+    name: &'static str,
+    length: u32,
+) -> Result<Utf16, Failure<'a>> {
+    within(rest, name, length as usize, PATH_MAX)?;
+    Utf16::read(read_bytes(rest, name, length as usize)?, name)
+}
+
+/// Cuts a list of entries that begin with `NextEntryOffset`; each entry keeps that field.
+///
+/// An empty buffer is an empty list.
+fn split_entries(buffer: &[u8], entries_max: usize) -> Result<Vec<&[u8]>, Failure<'_>> {
+    let mut entries = Vec::new();
+    let mut rest = buffer;
+    while !rest.is_empty() {
+        within(rest, "Entries", entries.len() + 1, entries_max)?;
+        let next: u32 = read(&mut &*rest, "NextEntryOffset")?;
+        let (entry, after) = match next as usize {
+            0 => (rest, &[][..]),
+            next if next < 4 => {
+                return Err(failure(
+                    rest,
+                    "NextEntryOffset",
+                    ErrorKind::LengthOutOfRange,
+                ));
+            }
+            next => rest
+                .split_at_checked(next)
+                .ok_or_else(|| failure(rest, "NextEntryOffset", ErrorKind::LengthOutOfRange))?,
+        };
+        entries.push(entry);
+        rest = after;
+    }
+    Ok(entries)
+}
+
+/// Appends an entry to a list whose last entry begins at `last`; `entry` begins with a zero
+/// `NextEntryOffset`. Gives where the new entry begins.
+fn append_entry(out: &mut Writer, last: Option<usize>, entry: &[u8]) -> usize {
+    out.align(8);
+    let start = out.len();
+    if let Some(last) = last {
+        out.patch(last, &len32(start - last).to_le_bytes());
+    }
+    out.bytes(entry);
+    start
 }

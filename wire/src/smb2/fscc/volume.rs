@@ -1,8 +1,13 @@
 //! MS-FSCC 2.5: the classes of file systems.
 
+use crate::emit::Writer;
+use crate::error::{Layer, ParseError};
+use crate::parse::run;
 use crate::smb2::Utf16;
+use crate::smb2::codec::{Fixed, len32, read};
 use crate::smb2::codec::{codes, flags, record, standalone, structure};
 use crate::smb2::fscc::FileTime;
+use crate::smb2::fscc::read_name;
 
 codes! {
     /// MS-FSCC 2.5.10: what kind of device holds the file system.
@@ -162,3 +167,104 @@ standalone!(
     FileFsObjectIdInformation,
     FileFsSectorSizeInformation
 );
+
+impl FileFsVolumeInformation {
+    /// Reads the structure from the start of `bytes`.
+    ///
+    /// # Errors
+    /// The first field that could not be read.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        run(Layer::Smb2, bytes, |input| {
+            let mut rest = input;
+            let volume_creation_time = read(&mut rest, "VolumeCreationTime")?;
+            let volume_serial_number = read(&mut rest, "VolumeSerialNumber")?;
+            let length = read(&mut rest, "VolumeLabelLength")?;
+            let value = FileFsVolumeInformation {
+                volume_creation_time,
+                volume_serial_number,
+                supports_objects: read(&mut rest, "SupportsObjects")?,
+                reserved: read(&mut rest, "Reserved")?,
+                volume_label: read_name(&mut rest, "VolumeLabel", length)?,
+            };
+            Ok((rest, value))
+        })
+        .map(|(value, _)| value)
+    }
+
+    /// The structure's bytes.
+    #[must_use]
+    pub fn emit(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        self.volume_creation_time.write(&mut out);
+        out.u32(self.volume_serial_number)
+            .u32(len32(2 * self.volume_label.0.len()))
+            .u8(self.supports_objects)
+            .u8(self.reserved)
+            .utf16(&self.volume_label.0);
+        out.into_bytes()
+    }
+}
+
+impl FileFsAttributeInformation {
+    /// Reads the structure from the start of `bytes`.
+    ///
+    /// # Errors
+    /// The first field that could not be read.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        run(Layer::Smb2, bytes, |input| {
+            let mut rest = input;
+            let file_system_attributes = read(&mut rest, "FileSystemAttributes")?;
+            let maximum = read(&mut rest, "MaximumComponentNameLength")?;
+            let length = read(&mut rest, "FileSystemNameLength")?;
+            let value = FileFsAttributeInformation {
+                file_system_attributes,
+                maximum_component_name_length: maximum,
+                file_system_name: read_name(&mut rest, "FileSystemName", length)?,
+            };
+            Ok((rest, value))
+        })
+        .map(|(value, _)| value)
+    }
+
+    /// The structure's bytes.
+    #[must_use]
+    pub fn emit(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        self.file_system_attributes.write(&mut out);
+        out.u32(self.maximum_component_name_length)
+            .u32(len32(2 * self.file_system_name.0.len()))
+            .utf16(&self.file_system_name.0);
+        out.into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        FileFsAttributeInformation, FileFsDeviceInformation, FileFsFullSizeInformation,
+        FileFsObjectIdInformation, FileFsSectorSizeInformation, FileFsSizeInformation,
+        FileFsVolumeInformation,
+    };
+    use crate::smb2::sample::Sample;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn names_survive_the_wire(
+            volume in FileFsVolumeInformation::sample(),
+            attribute in FileFsAttributeInformation::sample(),
+        ) {
+            prop_assert_eq!(FileFsVolumeInformation::parse(&volume.emit()).unwrap(), volume);
+            prop_assert_eq!(FileFsAttributeInformation::parse(&attribute.emit()).unwrap(), attribute);
+        }
+    }
+
+    #[test]
+    fn lengths_are_those_of_ms_fscc() {
+        assert_eq!(FileFsSizeInformation::WIRE_LEN, 24);
+        assert_eq!(FileFsDeviceInformation::WIRE_LEN, 8);
+        assert_eq!(FileFsFullSizeInformation::WIRE_LEN, 32);
+        assert_eq!(FileFsObjectIdInformation::WIRE_LEN, 64);
+        assert_eq!(FileFsSectorSizeInformation::WIRE_LEN, 28);
+    }
+}
