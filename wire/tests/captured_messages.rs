@@ -38,7 +38,7 @@ fn frames(mut stream: &[u8]) -> Vec<&[u8]> {
     let mut frames = Vec::new();
     while !stream.is_empty() {
         let frame = next_frame(stream, FRAME_MAX)
-            .unwrap()
+            .expect("legal frames")
             .expect("whole frames");
         assert_eq!(frame.frame_type, FrameType::SESSION_MESSAGE);
         frames.push(&stream[frame.payload.clone()]);
@@ -52,7 +52,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
     for (name, stream) in CAPTURES {
         for frame in frames(stream) {
             if !smb1_negotiate::is_smb1_negotiate(frame) {
-                for message in compound::split(frame).unwrap() {
+                for message in compound::split(frame).expect("legal compounds") {
                     messages.push((name, message.to_vec()));
                 }
             }

@@ -50,8 +50,6 @@ pub mod names {
     ];
     /// Apple's extensions; outside of MS-SMB2.
     pub const APPLE_EXTENSIONS: &[u8] = b"AAPL";
-    /// Application instance under the short name that old drafts used.
-    pub const AAPV: &[u8] = b"AAPV";
 }
 
 structure! {
@@ -202,7 +200,7 @@ pub(crate) fn read_contexts(list: &[u8]) -> Result<Vec<CreateContext>, Failure<'
         let next = next as usize;
         let (context, after) = if next == 0 {
             (rest, &[][..])
-        } else if next < CONTEXT_HEADER_LEN || next % 8 != 0 {
+        } else if next < CONTEXT_HEADER_LEN || !next.is_multiple_of(8) {
             return Err(failure(rest, "Next", ErrorKind::Misaligned));
         } else {
             rest.split_at_checked(next)
@@ -274,4 +272,31 @@ pub(crate) fn emit_contexts(contexts: &[CreateContext]) -> Vec<u8> {
         }
     }
     out.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        CreateContext, LeaseV1, LeaseV2, MaximalAccessResponse, OnDiskId, emit_contexts, names,
+        read_contexts,
+    };
+
+    #[test]
+    fn a_chain_without_end_is_refused() {
+        let one = CreateContext::new(names::QUERY_ON_DISK_ID, Vec::new());
+        let mut chain = emit_contexts(&[one.clone(), one]);
+        assert_eq!(read_contexts(&chain).unwrap().len(), 2);
+        for next in [1, 8, 12, 25, 48, 0xFFFF_FFF8_u32] {
+            chain[..4].copy_from_slice(&next.to_le_bytes());
+            assert!(read_contexts(&chain).is_err(), "{next}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_those_of_ms_smb2() {
+        assert_eq!(MaximalAccessResponse::WIRE_LEN, 8);
+        assert_eq!(OnDiskId::WIRE_LEN, 32);
+        assert_eq!(LeaseV1::WIRE_LEN, 32);
+        assert_eq!(LeaseV2::WIRE_LEN, 52);
+    }
 }

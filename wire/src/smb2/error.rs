@@ -144,3 +144,41 @@ fn read_contexts(data: &[u8], count: usize) -> PResult<'_, Vec<ErrorContext>> {
     }
     Ok((rest, contexts))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ErrorContext, Response, is_error_response};
+    use crate::smb2::sample::Sample;
+    use crate::smb2::{Command, NtStatus};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn contexts_survive_the_wire(contexts in Vec::<ErrorContext>::sample()) {
+            prop_assert_eq!(Response::from_contexts(&contexts).contexts().unwrap(), contexts);
+        }
+
+        #[test]
+        fn broken_contexts_are_refused_in_peace(response in Response::sample()) {
+            if let Ok(contexts) = response.contexts() {
+                prop_assert_eq!(contexts.len(), usize::from(response.error_context_count));
+            }
+        }
+    }
+
+    #[test]
+    fn some_failures_keep_the_body_of_their_command() {
+        let error = is_error_response;
+        assert!(!error(
+            Command::SESSION_SETUP,
+            NtStatus::MORE_PROCESSING_REQUIRED
+        ));
+        assert!(!error(Command::IOCTL, NtStatus::BUFFER_OVERFLOW));
+        assert!(!error(Command::CHANGE_NOTIFY, NtStatus::NOTIFY_ENUM_DIR));
+        assert!(!error(Command::CREATE, NtStatus::SUCCESS));
+        assert!(error(Command::CREATE, NtStatus::BUFFER_OVERFLOW));
+        assert!(error(Command::READ, NtStatus::PENDING));
+        assert!(error(Command::QUERY_DIRECTORY, NtStatus::NO_MORE_FILES));
+        assert!(error(Command::SESSION_SETUP, NtStatus::LOGON_FAILURE));
+    }
+}

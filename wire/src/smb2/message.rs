@@ -40,7 +40,6 @@ macro_rules! bodies {
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "a message is short-lived; a box would only cost")]
         pub enum $name {
             $(#[doc = concat!("The body of ", stringify!($command), ".")]
             $variant($body),)*

@@ -250,7 +250,7 @@ macro_rules! context_data {
 
             /// A context that carries this.
             #[must_use]
-            pub fn into_context(&self) -> NegotiateContext {
+            pub fn to_context(&self) -> NegotiateContext {
                 NegotiateContext::new(ContextType::$context_type, self.emit())
             }
         }
@@ -359,5 +359,48 @@ impl SigningCapabilities {
     fn write(&self, out: &mut Writer) {
         out.u16(len16(self.signing_algorithms.len()));
         write_list(&self.signing_algorithms, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        CompressionCapabilities, EncryptionCapabilities, NegotiateContext, NetnameContext,
+        PreauthIntegrityCapabilities, SigningCapabilities, TransportCapabilities, emit_contexts,
+        read_contexts,
+    };
+    use crate::smb2::Layout;
+    use crate::smb2::sample::Sample;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn data_survives_the_wire(
+            preauth in PreauthIntegrityCapabilities::sample(),
+            encryption in EncryptionCapabilities::sample(),
+            compression in CompressionCapabilities::sample(),
+            netname in NetnameContext::sample(),
+            transport in TransportCapabilities::sample(),
+            signing in SigningCapabilities::sample(),
+        ) {
+            prop_assert_eq!(PreauthIntegrityCapabilities::parse(&preauth.emit()).unwrap(), preauth);
+            prop_assert_eq!(EncryptionCapabilities::parse(&encryption.emit()).unwrap(), encryption);
+            prop_assert_eq!(CompressionCapabilities::parse(&compression.emit()).unwrap(), compression);
+            prop_assert_eq!(NetnameContext::parse(&netname.emit()).unwrap(), netname);
+            prop_assert_eq!(TransportCapabilities::parse(&transport.emit()).unwrap(), transport);
+            prop_assert_eq!(SigningCapabilities::parse(&signing.emit()).unwrap(), signing);
+        }
+    }
+
+    #[test]
+    fn padding_that_is_not_zero_is_kept() {
+        let one = SigningCapabilities::default().to_context();
+        let mut list = emit_contexts(&[one.clone(), one]);
+        list[13] = 7;
+        let count = 2;
+        let contexts: Vec<NegotiateContext> = read_contexts(&list, 0, 0, count).unwrap();
+        assert!(matches!(contexts[0].layout, Layout::AsSent { .. }));
+        assert_eq!(contexts[1].layout, Layout::Canonical);
+        assert_eq!(emit_contexts(&contexts), list);
     }
 }

@@ -1,4 +1,5 @@
-//! MS-SMB2 2.2.2 (SMB1 multi-protocol negotiate): how an old client asks for SMB2.
+//! MS-SMB2 3.3.5.3 and MS-CIFS 2.2.4.52.1: the multi-protocol negotiate of SMB1, by which a
+//! client that also speaks SMB1 asks for SMB2.
 //!
 //! Nothing else of SMB1 is read here.
 

@@ -75,3 +75,18 @@ fn read_request(input: &[u8]) -> PResult<'_, Request> {
     };
     Ok((rest, request))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Request, Response};
+    use crate::smb2::sample::Sample;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn both_sides_survive_the_wire(request in Request::sample(), response in Response::sample()) {
+            prop_assert_eq!(Request::parse(&request.emit()).unwrap(), request);
+            prop_assert_eq!(Response::parse(&response.emit()).unwrap(), response);
+        }
+    }
+}

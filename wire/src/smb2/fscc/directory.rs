@@ -16,7 +16,7 @@ use crate::smb2::fscc::{FileInfoClass, append_entry, read_name, split_entries};
 pub const ENTRIES_MAX: usize = 1 << 16;
 
 structure! {
-    /// MS-FSCC 2.4.10, 2.4.15, 2.4.8, 2.4.33, 2.4.18, 2.4.19: one entry of a directory.
+    /// MS-FSCC 2.4, the directory classes 1, 2, 3, 12, 37 and 38: one entry of a directory.
     ///
     /// Class 12 (names) has `file_index` and `file_name` alone. Classes 2, 3, 37 and 38 have
     /// `ea_size`; 3 and 37 have `short_name`; 37 and 38 have `file_id`.

@@ -5,7 +5,7 @@ use crate::smb2::create::{AccessMask, CreateOptions};
 use crate::smb2::fscc::{FileAttributes, FileTime};
 
 record! {
-    /// MS-FSCC 2.4.7 FileBasicInformation (4): times and attributes.
+    /// MS-FSCC 2.4 FileBasicInformation (4): times and attributes.
     pub struct FileBasicInformation {
         /// When the file was made.
         pub creation_time: FileTime = "CreationTime",
@@ -23,7 +23,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.47 FileStandardInformation (5): sizes and what the file is.
+    /// MS-FSCC 2.4 FileStandardInformation (5): sizes and what the file is.
     pub struct FileStandardInformation {
         /// Room on the volume, in bytes.
         pub allocation_size: u64 = "AllocationSize",
@@ -41,7 +41,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.27 FileInternalInformation (6).
+    /// MS-FSCC 2.4 FileInternalInformation (6).
     pub struct FileInternalInformation {
         /// The file's number on its volume.
         pub index_number: u64 = "IndexNumber",
@@ -49,7 +49,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.13 FileEaInformation (7).
+    /// MS-FSCC 2.4 FileEaInformation (7).
     pub struct FileEaInformation {
         /// The length of all extended attributes, in bytes.
         pub ea_size: u32 = "EaSize",
@@ -57,7 +57,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.1 FileAccessInformation (8).
+    /// MS-FSCC 2.4 FileAccessInformation (8).
     pub struct FileAccessInformation {
         /// What the open may do.
         pub access_flags: AccessMask = "AccessFlags",
@@ -65,7 +65,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.11 FileDispositionInformation (13).
+    /// MS-FSCC 2.4 FileDispositionInformation (13).
     pub struct FileDispositionInformation {
         /// Not zero: the file goes with its last handle.
         pub delete_pending: u8 = "DeletePending",
@@ -73,7 +73,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.40 FilePositionInformation (14).
+    /// MS-FSCC 2.4 FilePositionInformation (14).
     pub struct FilePositionInformation {
         /// Where the next byte is read, in bytes.
         pub current_byte_offset: u64 = "CurrentByteOffset",
@@ -81,7 +81,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.31 FileModeInformation (16).
+    /// MS-FSCC 2.4 FileModeInformation (16).
     pub struct FileModeInformation {
         /// How the file was opened.
         pub mode: CreateOptions = "Mode",
@@ -89,7 +89,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.3 FileAlignmentInformation (17).
+    /// MS-FSCC 2.4 FileAlignmentInformation (17).
     pub struct FileAlignmentInformation {
         /// How buffers must be aligned; 0 leaves them free.
         pub alignment_requirement: u32 = "AlignmentRequirement",
@@ -97,7 +97,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.4 FileAllocationInformation (19).
+    /// MS-FSCC 2.4 FileAllocationInformation (19).
     pub struct FileAllocationInformation {
         /// Room on the volume, in bytes.
         pub allocation_size: u64 = "AllocationSize",
@@ -105,7 +105,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.14 FileEndOfFileInformation (20).
+    /// MS-FSCC 2.4 FileEndOfFileInformation (20).
     pub struct FileEndOfFileInformation {
         /// Length, in bytes.
         pub end_of_file: u64 = "EndOfFile",
@@ -113,7 +113,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.34 FileNetworkOpenInformation (34).
+    /// MS-FSCC 2.4 FileNetworkOpenInformation (34).
     pub struct FileNetworkOpenInformation {
         /// When the file was made.
         pub creation_time: FileTime = "CreationTime",
@@ -135,7 +135,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.6 FileAttributeTagInformation (35).
+    /// MS-FSCC 2.4 FileAttributeTagInformation (35).
     pub struct FileAttributeTagInformation {
         /// The attributes.
         pub file_attributes: FileAttributes = "FileAttributes",
@@ -145,7 +145,7 @@ record! {
 }
 
 record! {
-    /// MS-FSCC 2.4.26 FileIdInformation (59).
+    /// MS-FSCC 2.4 FileIdInformation (59).
     pub struct FileIdInformation {
         /// The volume.
         pub volume_serial_number: u64 = "VolumeSerialNumber",

@@ -22,7 +22,7 @@ structure! {
 }
 
 structure! {
-    /// MS-FSCC 2.4.42.2 FileRenameInformation for SMB2 (10), also FileLinkInformation (11).
+    /// MS-FSCC 2.4 FileRenameInformation for SMB2 (10), also FileLinkInformation (11).
     pub struct FileRenameInformation {
         /// Not zero: a file of the new name goes.
         pub replace_if_exists: u8,
@@ -36,7 +36,7 @@ structure! {
 }
 
 structure! {
-    /// MS-FSCC 2.4.2 FileAllInformation (18).
+    /// MS-FSCC 2.4 FileAllInformation (18).
     pub struct FileAllInformation {
         /// Times and attributes.
         pub basic: FileBasicInformation,
@@ -60,7 +60,7 @@ structure! {
 }
 
 structure! {
-    /// MS-FSCC 2.4.49 FileStreamInformation (22): one stream; the class is a list of them.
+    /// MS-FSCC 2.4 FileStreamInformation (22): one stream; the class is a list of them.
     pub struct FileStreamInformation {
         /// Length, in bytes.
         pub stream_size: u64,

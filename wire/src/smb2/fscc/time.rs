@@ -11,7 +11,7 @@ const TICKS_PER_SECOND: i64 = 10_000_000;
 /// MS-DTYP 2.3.3: steps of 100 nanoseconds since 1601-01-01 UTC, in 64 bits.
 ///
 /// In SET_INFO zero means "leave it", and all ones and its neighbour (-1, -2) have meanings of
-/// their own (MS-FSCC 2.4.7).
+/// their own (MS-FSCC 2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FileTime(pub u64);
 
