@@ -1,2 +1,130 @@
-//! The command line of `fsrvp`.
-fn main() {}
+//! The command line of `fsrvp`: what a user types, turned into options of `run`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use fsrvp::run::{self, Exit};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Judges MS-FSRVP (Remote VSS) servers, decodes captures of them, and is one.
+#[derive(Parser)]
+#[command(name = "fsrvp", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Check(CheckArguments),
+    Decode(DecodeArguments),
+    Serve(ServeArguments),
+}
+
+/// Judge a live server; without --target, the embedded reference server.
+///
+/// Exit codes: 0 everything as expected, 1 a fail or inconclusive, 2 could not run, 3 the filters
+/// selected nothing.
+#[derive(Args)]
+struct CheckArguments {
+    /// Topic, case, requirement id, section, level, method or profile. A case must match every
+    /// filter; commas inside one mean any.
+    filter: Vec<String>,
+    /// The server to judge: a target file.
+    #[arg(long, value_name = "FILE")]
+    target: Option<PathBuf>,
+    /// How the verdicts are printed.
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    format: CheckFormat,
+    /// Write the results there instead of to standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Take the cases from this folder instead of the built-in ones.
+    #[arg(long, value_name = "DIR")]
+    cases: Option<PathBuf>,
+    /// Show what is selected, and why a case would not run here.
+    #[arg(long)]
+    list: bool,
+    /// Count non-strict verdicts as failures.
+    #[arg(long)]
+    strict: bool,
+    /// How many embedded servers play cases at the same time.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// The seed of every random choice; the report prints it.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CheckFormat {
+    Text,
+    Json,
+    Junit,
+}
+
+/// Print the FSRVP calls of pcap and pcapng files.
+#[derive(Args)]
+struct DecodeArguments {
+    /// Capture files, read in this order.
+    #[arg(required = true)]
+    capture: Vec<PathBuf>,
+    /// How the calls are printed; json is one object a line.
+    #[arg(long, value_enum, default_value_t = DecodeFormat::Text)]
+    format: DecodeFormat,
+    /// Write the results there instead of to standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DecodeFormat {
+    Text,
+    Json,
+}
+
+/// Run the reference server; the first line on standard output is `ready ADDR:PORT`.
+#[derive(Args)]
+struct ServeArguments {
+    /// A configuration file; the other options change what it says.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one. Without --config: 127.0.0.1:4455.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<std::net::SocketAddr>,
+    /// A share and the folder that it serves.
+    #[arg(long, value_name = "NAME=PATH")]
+    share: Vec<String>,
+    /// A user who may use FSRVP; the password is read from FSRVP_PASSWORD.
+    #[arg(long, value_name = "NAME")]
+    user: Vec<String>,
+    /// What makes the backend snapshots: auto, btrfs or copy.
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
+    /// Who the server behaves like where servers differ: spec.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Where the durable state lies.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// The Message Sequence Timer: `scale=90` runs it 90 times faster, `fixed_s=2` sets it.
+    #[arg(long, value_name = "KEY=N")]
+    timers: Option<String>,
+    /// Log more: -v what the agent does, -vv every request.
+    #[arg(short, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Check(arguments) => check(arguments),
+        Command::Decode(arguments) => decode(arguments),
+        Command::Serve(arguments) => serve(arguments),
+    };
+    let exit = outcome.unwrap_or_else(|message| {
+        // Nothing is left to tell it to where standard error is closed.
+        let _ = writeln!(io::stderr(), "fsrvp: {message}");
+        Exit::CouldNotRun
+    });
+    ExitCode::from(exit.code())
+}
