@@ -1,0 +1,262 @@
+//! Prepare, commit and expose: work that a caller waits for only so long, while others call.
+
+use super::plan::{Change, Plan, TimerChange};
+use super::{
+    Agent, AgentError, BackendRef, CallToken, Completion, Effect, EffectFailed, EffectId, Now,
+    Status,
+};
+use fsrvp_wire::fsrvp::{Call, Hresult, Opnum, Reply, ShadowCopyId, ShadowCopySetId};
+use std::time::Duration;
+
+/// The work that is under way; there is never more than one.
+#[derive(Debug)]
+pub(super) struct Long {
+    /// The effect that does it.
+    pub(super) effect: EffectId,
+    /// The method that asked for it.
+    pub(super) method: Opnum,
+    /// The set it is for.
+    pub(super) set: ShadowCopySetId,
+    /// Who waits for it, and until when.
+    pub(super) waiters: Vec<(CallToken, Duration)>,
+    /// Nobody wants its outcome any more: what it made is removed.
+    pub(super) cancelled: bool,
+    /// The exposed shares that it makes, with their copies.
+    pub(super) exposes: Vec<(ShadowCopyId, String, String)>,
+    /// Its outcome, where a plan was in hand when it came.
+    pub(super) outcome: Option<Result<Completion, EffectFailed>>,
+}
+
+impl Long {
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        self.waiters.iter().map(|(_, deadline)| *deadline).min()
+    }
+
+    fn exposed_names(&self) -> Vec<String> {
+        self.exposes
+            .iter()
+            .map(|(_, _, exposed)| exposed.clone())
+            .collect()
+    }
+}
+
+/// The set that a call is about.
+fn set_of(call: &Call) -> Option<ShadowCopySetId> {
+    match call {
+        Call::AddToShadowCopySet(request) => Some(request.shadow_copy_set_id),
+        Call::CommitShadowCopySet(request) => Some(request.shadow_copy_set_id),
+        Call::ExposeShadowCopySet(request) => Some(request.shadow_copy_set_id),
+        Call::RecoveryCompleteShadowCopySet(request) => Some(request.shadow_copy_set_id),
+        Call::AbortShadowCopySet(request) => Some(request.shadow_copy_set_id),
+        Call::GetShareMapping(request) => Some(request.shadow_copy_set_id),
+        Call::DeleteShareMapping(request) => Some(request.shadow_copy_set_id),
+        Call::PrepareShadowCopySet(request) => Some(request.shadow_copy_set_id),
+        Call::GetSupportedVersion(_)
+        | Call::SetContext(_)
+        | Call::StartShadowCopySet(_)
+        | Call::IsPathSupported(_)
+        | Call::IsPathShadowCopied(_) => None,
+    }
+}
+
+impl Agent {
+    /// Whether the work under way lets this call be judged now.
+    ///
+    /// During a commit the set's status says all there is to say. During a prepare or an expose
+    /// it does not: calls about the set wait for the outcome, but for an abort.
+    pub(super) fn may_start(&self, call: &Call) -> bool {
+        let Some(long) = &self.long else { return true };
+        if long.outcome.is_some() {
+            return false;
+        }
+        let long_call = matches!(
+            call,
+            Call::PrepareShadowCopySet(_)
+                | Call::CommitShadowCopySet(_)
+                | Call::ExposeShadowCopySet(_)
+        );
+        if long.cancelled {
+            return !long_call;
+        }
+        long.method == Opnum::CommitShadowCopySet
+            || matches!(call, Call::AbortShadowCopySet(_))
+            || set_of(call) != Some(long.set)
+    }
+
+    /// Starts work for a caller who waits until `timeout` is over.
+    pub(super) fn start_long(
+        &mut self,
+        method: Opnum,
+        set: ShadowCopySetId,
+        effect: Effect,
+        exposes: Vec<(ShadowCopyId, String, String)>,
+        waiter: (CallToken, Duration),
+    ) {
+        self.timer.stop();
+        let effect = self.next_effect(effect);
+        self.long = Some(Long {
+            effect,
+            method,
+            set,
+            waiters: vec![waiter],
+            cancelled: false,
+            exposes,
+            outcome: None,
+        });
+    }
+
+    /// Ends every wait for work on this set and makes sure that its outcome is taken back.
+    pub(super) fn cancel_long(&mut self, set: ShadowCopySetId) {
+        let Some(long) = self.long.as_mut().filter(|long| long.set == set) else {
+            return;
+        };
+        long.cancelled = true;
+        let (method, waiters) = (long.method, std::mem::take(&mut long.waiters));
+        for (token, _) in waiters {
+            self.refuse(token, method, &AgentError::WaitFailed);
+        }
+    }
+
+    /// Answers whoever has waited long enough.
+    pub(super) fn expire_waits(&mut self, now: Now) {
+        let Some(long) = self.long.as_mut() else {
+            return;
+        };
+        let (late, waiting) = long
+            .waiters
+            .drain(..)
+            .partition(|(_, deadline)| *deadline <= now.monotonic);
+        let late: Vec<(CallToken, Duration)> = late;
+        long.waiters = waiting;
+        if late.is_empty() {
+            return;
+        }
+        let method = long.method;
+        // 3.1.4.5: a commit goes on and may be waited for again. Nothing in 3.1.4.6 and 3.1.4.13
+        // lets a caller come back to an expose or a prepare, so those are taken back.
+        let error = if method == Opnum::CommitShadowCopySet {
+            AgentError::CommitTimeout
+        } else {
+            long.cancelled = true;
+            AgentError::WaitTimeout
+        };
+        let duration = self.duration_after(method, false);
+        self.set_timer(TimerChange::Start(duration), now);
+        for (token, _) in late {
+            self.refuse(token, method, &error);
+        }
+    }
+
+    /// The work has ended.
+    pub(super) fn long_done(&mut self, result: Result<Completion, EffectFailed>, now: Now) {
+        if self.plan.is_some() {
+            // The plan in hand rests on the state as it is; the outcome waits for it.
+            if let Some(long) = self.long.as_mut() {
+                long.outcome = Some(result);
+            }
+            return;
+        }
+        let Some(long) = self.long.take() else { return };
+        match result {
+            Ok(completion) if long.cancelled || self.state.set(long.set).is_none() => {
+                self.take_back(&long, completion);
+            }
+            Ok(completion) => self.long_succeeded(&long, completion, now),
+            Err(failed) => {
+                let error = AgentError::Failed(failed.0);
+                if !long.waiters.is_empty() {
+                    let duration = self.duration_after(long.method, false);
+                    self.set_timer(TimerChange::Start(duration), now);
+                }
+                for (token, _) in long.waiters {
+                    self.refuse(token, long.method, &error);
+                }
+            }
+        }
+    }
+
+    /// An outcome that waited for a plan is dealt with as soon as there is none.
+    pub(super) fn resume_long(&mut self, now: Now) {
+        if self.plan.is_none()
+            && let Some(result) = self.long.as_mut().and_then(|long| long.outcome.take())
+        {
+            self.long_done(result, now);
+        }
+    }
+
+    fn take_back(&mut self, long: &Long, completion: Completion) {
+        let copies = match completion {
+            Completion::Copied(copies) => copies.into_iter().map(|(_, made)| made).collect(),
+            Completion::Done => Vec::new(),
+        };
+        let exposed_names = long.exposed_names();
+        if !copies.is_empty() || !exposed_names.is_empty() {
+            self.next_effect(Effect::Remove {
+                exposed_names,
+                copies,
+            });
+        }
+    }
+
+    fn long_succeeded(&mut self, long: &Long, completion: Completion, now: Now) {
+        let mut state = self.state.clone();
+        let mut made: Vec<BackendRef> = Vec::new();
+        if let Some(set) = state.set_mut(long.set) {
+            match completion {
+                Completion::Copied(copies) => {
+                    set.status = Status::Committed;
+                    for (id, backend_ref) in copies {
+                        made.push(backend_ref.clone());
+                        if let Some(copy) = set.copies.iter_mut().find(|copy| copy.id == id) {
+                            copy.backend_ref = Some(backend_ref);
+                        }
+                    }
+                }
+                Completion::Done if long.method == Opnum::ExposeShadowCopySet => {
+                    set.status = Status::Exposed;
+                    for (id, base, exposed) in &long.exposes {
+                        let copy = set.copies.iter_mut().find(|copy| copy.id == *id);
+                        let mappings = copy.into_iter().flat_map(|copy| &mut copy.mappings);
+                        for mapping in mappings.filter(|mapping| mapping.base_name == *base) {
+                            mapping.exposed_name = Some(exposed.clone());
+                        }
+                    }
+                }
+                Completion::Done => {}
+            }
+        }
+        // Without a waiter the timer runs since the last one was told that it took too long.
+        let timer = |ok| match long.waiters.is_empty() {
+            true => TimerChange::Keep,
+            false => TimerChange::Start(self.duration_after(long.method, ok)),
+        };
+        let (timer, timer_on_failure) = (timer(true), timer(false));
+        let replies = long
+            .waiters
+            .iter()
+            .filter_map(|(token, _)| Some((*token, Reply::failure(long.method, Hresult::ZERO)?)))
+            .collect();
+        let undo = Effect::Remove {
+            exposed_names: long.exposed_names(),
+            copies: made,
+        };
+        let change = Change {
+            state,
+            session: self.session.clone(),
+            timer,
+        };
+        let plan = Plan::new(&self.state, change, replies).or_else(undo, timer_on_failure);
+        self.begin(plan, now);
+    }
+
+    /// How long the timer runs after a method that reached its work.
+    fn duration_after(&self, method: Opnum, succeeded: bool) -> Duration {
+        let durations = &self.config.durations;
+        match (method, succeeded) {
+            (Opnum::PrepareShadowCopySet, true) => durations.prepare,
+            (Opnum::PrepareShadowCopySet, false) => durations.prepare_failed,
+            (Opnum::ExposeShadowCopySet, _) => durations.expose,
+            _ => durations.commit,
+        }
+    }
+}

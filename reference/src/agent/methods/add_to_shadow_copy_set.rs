@@ -1,0 +1,58 @@
+//! MS-FSRVP 3.1.4.4 AddToShadowCopySet (Opnum 3).
+
+use super::Turn;
+use crate::agent::plan::TimerChange;
+use crate::agent::{Agent, AgentError, CallToken, MappedShare, Now, ShadowCopy, Status};
+use fsrvp_wire::fsrvp::add_to_shadow_copy_set::{Request, Response};
+use fsrvp_wire::fsrvp::{Hresult, Reply, ShadowCopyId};
+
+impl Agent {
+    pub(super) fn add_to_shadow_copy_set(
+        &mut self,
+        token: CallToken,
+        request: &Request,
+        now: Now,
+    ) -> Result<Turn, AgentError> {
+        if request.shadow_copy_set_id.is_nil() {
+            return Err(AgentError::InvalidArgument("ShadowCopySetId"));
+        }
+        let share = self.supported_share(&request.share_name)?;
+        let set = self.set_in(
+            request.shadow_copy_set_id,
+            &[Status::Started, Status::Added],
+        )?;
+        if set
+            .copies
+            .iter()
+            .any(|copy| copy.volume_name == share.volume_name)
+        {
+            // Step 6 stops the timer and starts it again, shorter than it may have been.
+            let duration = self.config.durations.add_exists;
+            self.set_timer(TimerChange::Start(duration), now);
+            return Err(AgentError::AlreadyExists);
+        }
+        let id = ShadowCopyId(self.ids.new_id());
+        let copy = ShadowCopy {
+            id,
+            volume_name: share.volume_name,
+            creation_timestamp: now.filetime,
+            mappings: vec![MappedShare {
+                share_name: request.share_name.text(),
+                base_name: share.name,
+                exposed_name: None,
+            }],
+            backend_ref: None,
+        };
+        let mut state = self.state.clone();
+        if let Some(set) = state.set_mut(request.shadow_copy_set_id) {
+            set.copies.push(copy);
+            set.status = Status::Added;
+        }
+        let reply = Reply::AddToShadowCopySet(Response {
+            shadow_copy_id: id,
+            status: Hresult::ZERO,
+        });
+        let timer = TimerChange::Start(self.config.durations.add);
+        Ok(Turn::Plan(self.plan(state, timer, token, reply)))
+    }
+}

@@ -1,0 +1,49 @@
+//! MS-FSRVP 3.1.4.5 CommitShadowCopySet (Opnum 4).
+
+use super::{Turn, deadline};
+use crate::agent::{Agent, AgentError, CallToken, CopyOrder, Effect, Now, ShadowCopy, Status};
+use fsrvp_wire::fsrvp::Opnum;
+use fsrvp_wire::fsrvp::commit_shadow_copy_set::Request;
+
+impl Agent {
+    pub(super) fn commit_shadow_copy_set(
+        &mut self,
+        token: CallToken,
+        request: &Request,
+        now: Now,
+    ) -> Result<Turn, AgentError> {
+        let id = request.shadow_copy_set_id;
+        let set = self.set_in(id, &[Status::Added, Status::CreationInProgress])?;
+        let writable = set.context().auto_recovery();
+        let order = |copy: &ShadowCopy| {
+            let share_name = copy.mappings.first()?.base_name.clone();
+            Some(CopyOrder {
+                shadow_copy_id: copy.id,
+                share_name,
+                writable,
+            })
+        };
+        let copies = set.copies.iter().filter_map(order).collect();
+        let waiter = (token, deadline(now, request.timeout_ms));
+        if let Some(long) = self.long.as_mut().filter(|long| long.set == id) {
+            // The commit is under way: this caller waits for it as well.
+            long.waiters.push(waiter);
+            self.timer.stop();
+            return Ok(Turn::Waits);
+        }
+        if let Some(set) = self.state.set_mut(id) {
+            set.status = Status::CreationInProgress;
+        }
+        self.start_long(
+            Opnum::CommitShadowCopySet,
+            id,
+            Effect::Commit {
+                shadow_copy_set_id: id,
+                copies,
+            },
+            Vec::new(),
+            waiter,
+        );
+        Ok(Turn::Waits)
+    }
+}

@@ -1,0 +1,66 @@
+//! MS-FSRVP 3.1.4.12 DeleteShareMapping (Opnum 11).
+
+use super::Turn;
+use crate::agent::plan::TimerChange;
+use crate::agent::{Agent, AgentError, CallToken, Effect, Status, unc};
+use fsrvp_wire::fsrvp::delete_share_mapping::{Request, Response};
+use fsrvp_wire::fsrvp::{Hresult, Reply};
+
+impl Agent {
+    pub(super) fn delete_share_mapping(
+        &mut self,
+        token: CallToken,
+        request: &Request,
+    ) -> Result<Turn, AgentError> {
+        if request.shadow_copy_id.is_nil() {
+            return Err(AgentError::InvalidArgument("ShadowCopyId"));
+        }
+        let set = match self.set_in(
+            request.shadow_copy_set_id,
+            &[Status::Exposed, Status::Recovered],
+        ) {
+            // Step 2 has another code here than everywhere else.
+            Err(AgentError::UnknownSet) => Err(AgentError::NotFound("shadow copy set")),
+            other => other,
+        }?;
+        let copy = set
+            .copy(request.shadow_copy_id)
+            .ok_or(AgentError::NotFound("shadow copy"))?;
+        let mapping = copy
+            .mapping(&request.share_name.text())
+            .ok_or(AgentError::NotFound("share mapping"))?
+            .clone();
+
+        let mut state = self.state.clone();
+        let mut removed = Vec::new();
+        if let Some(set) = state.set_mut(request.shadow_copy_set_id) {
+            for copy in set
+                .copies
+                .iter_mut()
+                .filter(|copy| copy.id == request.shadow_copy_id)
+            {
+                copy.mappings
+                    .retain(|other| !unc::same_name(&other.base_name, &mapping.base_name));
+                if copy.mappings.is_empty() {
+                    removed.extend(copy.backend_ref.clone());
+                }
+            }
+            set.copies.retain(|copy| !copy.mappings.is_empty());
+        }
+        state
+            .sets
+            .retain(|set| set.id != request.shadow_copy_set_id || !set.copies.is_empty());
+
+        let remove = Effect::Remove {
+            exposed_names: mapping.exposed_name.into_iter().collect(),
+            copies: removed,
+        };
+        let reply = Reply::DeleteShareMapping(Response {
+            status: Hresult::ZERO,
+        });
+        Ok(Turn::Plan(
+            self.plan(state, TimerChange::Keep, token, reply)
+                .finally(remove),
+        ))
+    }
+}

@@ -1,0 +1,173 @@
+//! MS-FSRVP 3.1.4: one file a method. Each judges a call and says what it comes to.
+
+mod abort_shadow_copy_set;
+mod add_to_shadow_copy_set;
+mod commit_shadow_copy_set;
+mod delete_share_mapping;
+mod expose_shadow_copy_set;
+mod get_share_mapping;
+mod get_supported_version;
+mod is_path_shadow_copied;
+mod is_path_supported;
+mod prepare_shadow_copy_set;
+mod recovery_complete_shadow_copy_set;
+mod set_context;
+mod start_shadow_copy_set;
+
+use super::plan::{Change, Plan, TimerChange};
+use super::{
+    Agent, AgentError, CallToken, Caller, Effect, Now, Session, ShadowCopySet, ShareInfo, State,
+    Status, Support, unc,
+};
+use fsrvp_wire::fsrvp::{Call, Reply, ShadowCopySetId};
+use fsrvp_wire::ndr::WideString;
+use std::time::Duration;
+
+/// What a call comes to when it is not refused.
+enum Turn {
+    /// It is answered at once; nothing changed.
+    Answer(Reply),
+    /// It is answered when this was carried out.
+    Plan(Plan),
+    /// It waits for long work, or joined a wait.
+    Waits,
+}
+
+impl Agent {
+    /// Judges a call; no plan is in hand.
+    pub(super) fn dispatch(&mut self, token: CallToken, caller: &Caller, call: Call, now: Now) {
+        let opnum = call.opnum();
+        match self.judge(token, caller, call, now) {
+            Ok(Turn::Answer(reply)) => self.reply(token, reply),
+            Ok(Turn::Plan(plan)) => self.begin(plan, now),
+            Ok(Turn::Waits) => {}
+            Err(error) => self.refuse(token, opnum, &error),
+        }
+    }
+
+    fn judge(
+        &mut self,
+        token: CallToken,
+        caller: &Caller,
+        call: Call,
+        now: Now,
+    ) -> Result<Turn, AgentError> {
+        if !caller.is_permitted() {
+            return Err(AgentError::AccessDenied);
+        }
+        match call {
+            Call::GetSupportedVersion(request) => Ok(self.get_supported_version(&request)),
+            Call::SetContext(request) => self.set_context(token, caller, &request),
+            Call::StartShadowCopySet(request) => self.start_shadow_copy_set(token, &request),
+            Call::AddToShadowCopySet(request) => self.add_to_shadow_copy_set(token, &request, now),
+            Call::CommitShadowCopySet(request) => self.commit_shadow_copy_set(token, &request, now),
+            Call::ExposeShadowCopySet(request) => self.expose_shadow_copy_set(token, &request, now),
+            Call::RecoveryCompleteShadowCopySet(request) => {
+                self.recovery_complete_shadow_copy_set(token, &request)
+            }
+            Call::AbortShadowCopySet(request) => self.abort_shadow_copy_set(token, &request),
+            Call::IsPathSupported(request) => self.is_path_supported(&request),
+            Call::IsPathShadowCopied(request) => self.is_path_shadow_copied(&request),
+            Call::GetShareMapping(request) => self.get_share_mapping(&request, now),
+            Call::DeleteShareMapping(request) => self.delete_share_mapping(token, &request),
+            Call::PrepareShadowCopySet(request) => {
+                self.prepare_shadow_copy_set(token, &request, now)
+            }
+        }
+    }
+
+    /// The set with this id, which must not be nil (3.1.4) and must exist.
+    fn known_set(&self, id: ShadowCopySetId) -> Result<&ShadowCopySet, AgentError> {
+        if id.is_nil() {
+            return Err(AgentError::InvalidArgument("ShadowCopySetId"));
+        }
+        self.state.set(id).ok_or(AgentError::UnknownSet)
+    }
+
+    /// The set with this id in one of these states.
+    fn set_in(
+        &self,
+        id: ShadowCopySetId,
+        allowed: &[Status],
+    ) -> Result<&ShadowCopySet, AgentError> {
+        let set = self.known_set(id)?;
+        if allowed.contains(&set.status) {
+            Ok(set)
+        } else {
+            Err(AgentError::BadState(set.status))
+        }
+    }
+
+    /// The share that a request names.
+    fn share(&self, share_name: &WideString) -> Result<ShareInfo, AgentError> {
+        let text = share_name.text();
+        let share = unc::share_of(&text).and_then(|share| self.catalogue.find(share));
+        share.ok_or(AgentError::NotFound("share"))
+    }
+
+    /// The share that a request names, which must be one that can be shadow copied.
+    fn supported_share(&self, share_name: &WideString) -> Result<ShareInfo, AgentError> {
+        let share = self.share(share_name)?;
+        match share.support {
+            Support::Supported => Ok(share),
+            Support::Unsupported => Err(AgentError::NotSupported),
+        }
+    }
+
+    /// A plan that makes these the sets, leaves the context alone, and answers.
+    fn plan(&self, state: State, timer: TimerChange, token: CallToken, reply: Reply) -> Plan {
+        self.plan_with(state, self.session.clone(), timer, token, reply)
+    }
+
+    fn plan_with(
+        &self,
+        state: State,
+        session: Session,
+        timer: TimerChange,
+        token: CallToken,
+        reply: Reply,
+    ) -> Plan {
+        Plan::new(
+            &self.state,
+            Change {
+                state,
+                session,
+                timer,
+            },
+            vec![(token, reply)],
+        )
+    }
+
+    /// MS-FSRVP 3.1.5: the timer has fired; what was not recovered goes away.
+    pub(super) fn sequence_timer_expired(&mut self) {
+        let session = Session {
+            retry_count: self.session.retry_count,
+            ..Session::default()
+        };
+        let Some(set) = self.state.unfinished().cloned() else {
+            self.session = session;
+            return;
+        };
+        self.cancel_long(set.id);
+        // Nobody waits for this to be stored: where it cannot be, the set is gone all the same,
+        // and the next start finds it without its shares and copies.
+        self.state = self.state.without(set.id);
+        self.session = session;
+        self.next_effect(Effect::Persist(self.state.clone()));
+        self.next_effect(removal(&set));
+    }
+}
+
+/// The effect that removes everything a set has made.
+fn removal(set: &ShadowCopySet) -> Effect {
+    Effect::Remove {
+        exposed_names: set.exposed_names(),
+        copies: set.backend_refs(),
+    }
+}
+
+/// When a caller stops waiting, from `TimeOutInMilliseconds`.
+fn deadline(now: Now, timeout_ms: u32) -> Duration {
+    now.monotonic
+        .saturating_add(Duration::from_millis(u64::from(timeout_ms)))
+}

@@ -1,0 +1,38 @@
+//! MS-FSRVP 3.1.4.3 StartShadowCopySet (Opnum 2).
+
+use super::Turn;
+use crate::agent::plan::TimerChange;
+use crate::agent::{Agent, AgentError, CallToken, ShadowCopySet, Status};
+use fsrvp_wire::fsrvp::start_shadow_copy_set::{Request, Response};
+use fsrvp_wire::fsrvp::{Hresult, Reply, ShadowCopySetId};
+
+impl Agent {
+    pub(super) fn start_shadow_copy_set(
+        &mut self,
+        token: CallToken,
+        request: &Request,
+    ) -> Result<Turn, AgentError> {
+        // 3.1.4 and MS-FSRVP <7>: the only use that is made of the client's id.
+        if request.client_shadow_copy_set_id.is_nil() {
+            return Err(AgentError::InvalidArgument("ClientShadowCopySetId"));
+        }
+        let context = self.session.context.ok_or(AgentError::NoContext)?;
+        if self.state.unfinished().is_some() {
+            return Err(AgentError::InProgress);
+        }
+        let id = ShadowCopySetId(self.ids.new_id());
+        let mut state = self.state.clone();
+        state.sets.push(ShadowCopySet {
+            id,
+            status: Status::Started,
+            context: context.0,
+            copies: Vec::new(),
+        });
+        let reply = Reply::StartShadowCopySet(Response {
+            shadow_copy_set_id: id,
+            status: Hresult::ZERO,
+        });
+        let timer = TimerChange::Start(self.config.durations.start);
+        Ok(Turn::Plan(self.plan(state, timer, token, reply)))
+    }
+}

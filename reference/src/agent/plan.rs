@@ -1,0 +1,156 @@
+//! A change of state on its way: what has to be done outside before it holds and is answered.
+
+use super::{
+    Agent, AgentError, CallToken, Completion, Effect, EffectFailed, EffectId, Now, Session, State,
+};
+use fsrvp_wire::fsrvp::{Hresult, Opnum, Reply};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What a call does to the Message Sequence Timer once it has succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TimerChange {
+    Keep,
+    Stop,
+    Start(Duration),
+}
+
+/// What holds once a plan was carried out.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub(super) state: State,
+    pub(super) session: Session,
+    pub(super) timer: TimerChange,
+}
+
+#[derive(Debug)]
+enum Step {
+    Effect(Effect),
+    /// From here on the change holds, and a failure of later steps takes nothing back.
+    Apply,
+}
+
+/// One change: effects before it, the store, the change itself, effects after it, the answers.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The effect that is being carried out.
+    pub(super) effect: Option<EffectId>,
+    steps: VecDeque<Step>,
+    change: Option<Change>,
+    replies: Vec<(CallToken, Reply)>,
+    /// What takes back the effects before the change when the change cannot be stored.
+    undo: Option<Effect>,
+    /// How the timer stands when the change cannot be stored.
+    timer_on_failure: TimerChange,
+}
+
+impl Plan {
+    /// A plan that makes `change` hold, stores it where the store would differ, and then answers.
+    pub(super) fn new(stored: &State, change: Change, replies: Vec<(CallToken, Reply)>) -> Plan {
+        let mut steps = VecDeque::new();
+        if change.state != *stored {
+            steps.push_back(Step::Effect(Effect::Persist(change.state.clone())));
+        }
+        steps.push_back(Step::Apply);
+        Plan {
+            effect: None,
+            steps,
+            change: Some(change),
+            replies,
+            undo: None,
+            timer_on_failure: TimerChange::Keep,
+        }
+    }
+
+    /// Does this before anything is stored; its failure fails the call.
+    pub(super) fn first(mut self, effect: Effect) -> Plan {
+        self.steps.push_front(Step::Effect(effect));
+        self
+    }
+
+    /// Does this after the change holds; its failure is for the log alone.
+    pub(super) fn finally(mut self, effect: Effect) -> Plan {
+        self.steps.push_back(Step::Effect(effect));
+        self
+    }
+
+    /// Does this when the change cannot be stored.
+    pub(super) fn or_else(mut self, undo: Effect, timer: TimerChange) -> Plan {
+        self.undo = Some(undo);
+        self.timer_on_failure = timer;
+        self
+    }
+}
+
+impl Agent {
+    /// Begins a plan; there is none in hand.
+    pub(super) fn begin(&mut self, plan: Plan, now: Now) {
+        self.plan = Some(plan);
+        self.advance_plan(now);
+    }
+
+    /// The effect of the plan in hand was carried out, or could not be.
+    pub(super) fn plan_step_done(&mut self, result: Result<Completion, EffectFailed>, now: Now) {
+        let Some(plan) = self.plan.as_mut() else {
+            return;
+        };
+        plan.effect = None;
+        match result {
+            Err(failed) if plan.change.is_some() => self.fail_plan(failed, now),
+            _ => self.advance_plan(now),
+        }
+    }
+
+    fn advance_plan(&mut self, now: Now) {
+        while let Some(plan) = self.plan.as_mut() {
+            match plan.steps.pop_front() {
+                Some(Step::Effect(effect)) => {
+                    let id = self.next_effect(effect);
+                    if let Some(plan) = self.plan.as_mut() {
+                        plan.effect = Some(id);
+                    }
+                    return;
+                }
+                Some(Step::Apply) => {
+                    if let Some(change) = plan.change.take() {
+                        self.state = change.state;
+                        self.session = change.session;
+                        self.set_timer(change.timer, now);
+                    }
+                }
+                None => {
+                    if let Some(plan) = self.plan.take() {
+                        self.replies.extend(plan.replies);
+                    }
+                }
+            }
+        }
+    }
+
+    fn fail_plan(&mut self, failed: EffectFailed, now: Now) {
+        let Some(plan) = self.plan.take() else { return };
+        if let Some(undo) = plan.undo {
+            self.next_effect(undo);
+        }
+        self.set_timer(plan.timer_on_failure, now);
+        let error = AgentError::Failed(failed.0);
+        for (token, reply) in plan.replies {
+            self.refuse(token, reply.opnum(), &error);
+        }
+    }
+
+    pub(super) fn set_timer(&mut self, change: TimerChange, now: Now) {
+        match change {
+            TimerChange::Keep => {}
+            TimerChange::Stop => self.timer.stop(),
+            TimerChange::Start(duration) => self.timer.start(now.monotonic, duration),
+        }
+    }
+
+    /// Answers with the code that stands for `error`.
+    pub(super) fn refuse(&mut self, token: CallToken, opnum: Opnum, error: &AgentError) {
+        if let Some(reply) = Reply::failure(opnum, Hresult::from(error)) {
+            self.reply(token, reply);
+        }
+    }
+}
