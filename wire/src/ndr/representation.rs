@@ -19,6 +19,24 @@ impl ByteOrder {
     }
 }
 
+impl ByteOrder {
+    /// These bytes as an integer, for the few places that NDR does not align.
+    pub(crate) fn u32(self, bytes: [u8; 4]) -> u32 {
+        match self {
+            ByteOrder::Big => u32::from_be_bytes(bytes),
+            ByteOrder::Little => u32::from_le_bytes(bytes),
+        }
+    }
+
+    /// This integer as bytes, for the few places that NDR does not align.
+    pub(crate) fn u32_bytes(self, value: u32) -> [u8; 4] {
+        match self {
+            ByteOrder::Big => value.to_be_bytes(),
+            ByteOrder::Little => value.to_le_bytes(),
+        }
+    }
+}
+
 /// Which rules a presentation context agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum TransferSyntax {
