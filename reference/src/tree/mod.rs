@@ -64,6 +64,21 @@ impl Tree {
         Ok(Self { root, path })
     }
 
+    /// Opens the directory `inside` below `container`, without following a link from there on.
+    ///
+    /// # Errors
+    /// As for [`Tree::open`].
+    pub fn open_inside(container: &Path, inside: &Path) -> Result<Self, TreeError> {
+        let container = Self::open(container)?;
+        if inside.as_os_str().is_empty() {
+            return Ok(container);
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let root = rustix::fs::openat2(container.root(), inside, flags, Mode::empty(), RESOLVE)?;
+        let path = container.path.join(inside);
+        Ok(Self { root, path })
+    }
+
     /// Where the root was when it was opened, free of links.
     pub fn path(&self) -> &Path {
         &self.path
