@@ -1,1 +1,11 @@
-//! Capture files: pcap and pcapng.
+//! Capture files: pcap and pcapng, packet by packet, and the TCP segments in them.
+//!
+//! **Architectural invariants**
+//! - Hands segments to `flow` and knows nothing of what they mean.
+//! - Reads a file once, from front to back, in memory that does not depend on its size. What came
+//!   before an error is delivered; then there is one error, with frame and byte.
+
+pub mod file;
+pub mod link;
+
+pub use file::{CaptureError, CaptureReader, Packet};

@@ -7,9 +7,21 @@
 //!   without a copy, and everything that is kept meets a named limit.
 //! - Nothing is guessed. What cannot be read becomes a [`Gap`] with its place and its reason.
 
+mod connection;
+mod dissector;
 mod exchange;
+mod framing;
+mod messages;
+mod output;
+mod pipe;
+mod rpc;
+mod segment;
+mod smb;
 pub mod tcp;
 
+pub use dissector::{Dissector, StreamId};
 pub use exchange::{
     Answer, Direction, Evidence, Exchange, Gap, GapLayer, GapReason, Link, Request, SmbProtection,
 };
+pub use output::{Counters, Event};
+pub use segment::Segment;

@@ -32,7 +32,7 @@ pub enum LossReason {
 }
 
 /// Where and when a segment was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stamp {
     /// The frame, counted from 1.
     pub frame: u64,

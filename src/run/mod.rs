@@ -1,1 +1,3 @@
 //! Where the rooms meet.
+
+pub mod decode;

@@ -1,0 +1,391 @@
+//! A capture file, packet by packet: pcap in both byte orders and resolutions, and pcapng.
+//!
+//! The file is read once through one buffer that grows no larger than its largest block, so that
+//! its size does not matter.
+
+use pcap_file::pcap::{PcapParser, PcapTsResolution};
+use pcap_file::pcapng::blocks::{
+    ENHANCED_PACKET_BLOCK, PACKET_BLOCK, SECTION_HEADER_BLOCK, SIMPLE_PACKET_BLOCK,
+};
+use pcap_file::pcapng::{Block, PcapNgParser};
+use pcap_file::{DataLink, Endianness};
+use std::io::Read;
+use std::time::Duration;
+
+/// How much is read at once.
+const READ_SIZE: usize = 1 << 18;
+
+/// The global header of a pcap file.
+const PCAP_HEADER_LEN: usize = 24;
+
+/// The header of a packet in a pcap file.
+const PCAP_PACKET_HEADER_LEN: usize = 16;
+
+/// A packet or block longer than this is taken for a broken length. Wireshark writes no packet
+/// above 256 KiB for the links that are known here; comments and secrets may be longer.
+pub const BLOCK_MAX: usize = 1 << 24;
+
+/// A packet of a capture.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet<'a> {
+    /// Its number, from 1.
+    pub frame: u64,
+    /// When it was seen, since 1970; `None` where the file does not say (simple packet blocks).
+    pub time: Option<Duration>,
+    /// The link type of the interface.
+    pub link: DataLink,
+    /// What was captured.
+    pub data: &'a [u8],
+    /// How long it was on the wire.
+    pub original_len: u32,
+}
+
+/// Why a capture cannot be read further.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The file begins like no capture.
+    #[error("is neither a pcap nor a pcapng file")]
+    Foreign,
+    /// The file ends inside of a packet or block.
+    #[error("ends inside of frame {frame}, which begins at byte {offset_bytes}")]
+    Truncated {
+        /// The frame that would come next.
+        frame: u64,
+        /// Where it or its block begins in the file.
+        offset_bytes: u64,
+    },
+    /// A packet or block is broken.
+    #[error("is broken at byte {offset_bytes}, before frame {frame}: {reason}")]
+    Broken {
+        /// The frame that would come next.
+        frame: u64,
+        /// Where the packet or block begins in the file.
+        offset_bytes: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The file could not be read.
+    #[error("cannot be read at byte {offset_bytes}, before frame {frame}: {source}")]
+    Read {
+        /// The frame that would come next.
+        frame: u64,
+        /// How far the file was used up.
+        offset_bytes: u64,
+        /// The error of the system.
+        source: std::io::Error,
+    },
+}
+
+enum Format {
+    Pcap(PcapParser),
+    PcapNg(Box<PcapNgParser>),
+}
+
+/// The file as bytes: what was read and not used up yet.
+struct Input<R> {
+    source: R,
+    /// What was read lies in `begin..end`.
+    buffer: Vec<u8>,
+    begin: usize,
+    end: usize,
+    /// Where `begin` lies in the file.
+    offset_bytes: u64,
+    frames: u64,
+}
+
+impl<R: Read> Input<R> {
+    fn have(&self) -> &[u8] {
+        self.buffer.get(self.begin..self.end).unwrap_or_default()
+    }
+
+    fn use_up(&mut self, count: usize) {
+        self.begin += count;
+        self.offset_bytes += u64::try_from(count).unwrap_or(0);
+    }
+
+    /// Reads until a unit is there as a whole, whose length `length_of` tells from what it has;
+    /// `None` where the file ends before it begins.
+    fn whole_unit(
+        &mut self,
+        length_of: impl Fn(&[u8]) -> Result<usize, String>,
+    ) -> Result<Option<usize>, CaptureError> {
+        loop {
+            let have = self.have();
+            let wanted = length_of(have).map_err(|reason| self.broken(reason))?;
+            if have.len() >= wanted {
+                return Ok(Some(wanted));
+            }
+            if wanted > BLOCK_MAX {
+                return Err(self.broken(format!("it states a length of {wanted} bytes")));
+            }
+            let empty = have.is_empty();
+            if self.fill(wanted)? == 0 {
+                return match empty {
+                    true => Ok(None),
+                    false => Err(self.truncated()),
+                };
+            }
+        }
+    }
+
+    fn broken(&self, reason: String) -> CaptureError {
+        CaptureError::Broken {
+            frame: self.frames + 1,
+            offset_bytes: self.offset_bytes,
+            reason,
+        }
+    }
+
+    fn truncated(&self) -> CaptureError {
+        CaptureError::Truncated {
+            frame: self.frames + 1,
+            offset_bytes: self.offset_bytes,
+        }
+    }
+
+    /// Reads more behind what is there, with room for `wanted` bytes; 0 is the end of the file.
+    fn fill(&mut self, wanted: usize) -> Result<usize, CaptureError> {
+        self.buffer.copy_within(self.begin..self.end, 0);
+        self.end -= self.begin;
+        self.begin = 0;
+        let room = wanted.max(READ_SIZE);
+        if self.buffer.len() < room {
+            self.buffer.resize(room, 0);
+        }
+        loop {
+            let space = self.buffer.get_mut(self.end..).unwrap_or_default();
+            match self.source.read(space) {
+                Ok(read) => {
+                    self.end += read;
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    return Err(CaptureError::Read {
+                        frame: self.frames + 1,
+                        offset_bytes: self.offset_bytes,
+                        source,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Reads a capture file from front to back.
+pub struct CaptureReader<R> {
+    input: Input<R>,
+    format: Format,
+    failed: bool,
+}
+
+/// A packet's place: in the unit that was parsed, then in the buffer.
+struct Found {
+    time: Option<Duration>,
+    link: DataLink,
+    data: std::ops::Range<usize>,
+    original_len: u32,
+}
+
+impl<R: Read> CaptureReader<R> {
+    /// Reads the beginning of `source`.
+    ///
+    /// # Errors
+    /// [`CaptureError::Foreign`] if it is no capture, or why it could not be read.
+    pub fn new(source: R) -> Result<Self, CaptureError> {
+        let mut input = Input {
+            source,
+            buffer: Vec::new(),
+            begin: 0,
+            end: 0,
+            offset_bytes: 0,
+            frames: 0,
+        };
+        while input.have().len() < PCAP_HEADER_LEN && input.fill(PCAP_HEADER_LEN)? > 0 {}
+        let format = if input
+            .have()
+            .starts_with(&SECTION_HEADER_BLOCK.to_be_bytes())
+        {
+            let length = input.whole_unit(|have| pcapng_length(Endianness::Big, have))?;
+            let unit = input.have().get(..length.unwrap_or(0)).unwrap_or_default();
+            let (_, parser) = PcapNgParser::new(unit).map_err(|e| input.broken(chain(&e)))?;
+            input.use_up(length.unwrap_or(0));
+            Format::PcapNg(Box::new(parser))
+        } else {
+            let (_, parser) = PcapParser::new(input.have()).map_err(|_| CaptureError::Foreign)?;
+            input.use_up(PCAP_HEADER_LEN);
+            Format::Pcap(parser)
+        };
+        Ok(CaptureReader {
+            input,
+            format,
+            failed: false,
+        })
+    }
+
+    /// How many packets were read so far.
+    pub fn frames(&self) -> u64 {
+        self.input.frames
+    }
+
+    /// How many bytes of the file were used up so far.
+    pub fn bytes(&self) -> u64 {
+        self.input.offset_bytes
+    }
+
+    /// The next packet; `None` at the end of the file, and after an error.
+    pub fn next_packet(&mut self) -> Option<Result<Packet<'_>, CaptureError>> {
+        if self.failed {
+            return None;
+        }
+        match self.find_packet() {
+            Ok(None) => None,
+            Ok(Some(found)) => {
+                self.input.frames += 1;
+                Some(Ok(Packet {
+                    frame: self.input.frames,
+                    time: found.time,
+                    link: found.link,
+                    data: self.input.buffer.get(found.data).unwrap_or_default(),
+                    original_len: found.original_len,
+                }))
+            }
+            Err(error) => {
+                self.failed = true;
+                Some(Err(error))
+            }
+        }
+    }
+
+    fn find_packet(&mut self) -> Result<Option<Found>, CaptureError> {
+        let CaptureReader { input, format, .. } = self;
+        loop {
+            let length = input.whole_unit(|have| match &*format {
+                Format::Pcap(parser) => Ok(pcap_length(parser, have)),
+                Format::PcapNg(parser) => pcapng_length(parser.section().endianness, have),
+            })?;
+            let Some(length) = length else {
+                return Ok(None);
+            };
+            let begin = input.begin;
+            let unit = input.have().get(..length).unwrap_or_default();
+            let found = match format {
+                Format::Pcap(parser) => pcap_packet(parser, unit).map(Some),
+                Format::PcapNg(parser) => pcapng_packet(parser, unit),
+            }
+            .map_err(|reason| input.broken(reason))?;
+            input.use_up(length);
+            if let Some(mut found) = found {
+                found.data = found.data.start + begin..found.data.end + begin;
+                return Ok(Some(found));
+            }
+        }
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize, endianness: Endianness) -> Option<u32> {
+    let bytes: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
+    Some(match endianness {
+        Endianness::Big => u32::from_be_bytes(bytes),
+        Endianness::Little => u32::from_le_bytes(bytes),
+    })
+}
+
+fn usize_from(length: u32) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX)
+}
+
+/// The length of the packet that `have` begins with, as far as it can be told.
+fn pcap_length(parser: &PcapParser, have: &[u8]) -> usize {
+    let captured = u32_at(have, 8, parser.header().endianness);
+    captured.map_or(PCAP_PACKET_HEADER_LEN, |captured| {
+        PCAP_PACKET_HEADER_LEN.saturating_add(usize_from(captured))
+    })
+}
+
+/// The length of the block that `have` begins with, as far as it can be told.
+fn pcapng_length(endianness: Endianness, have: &[u8]) -> Result<usize, String> {
+    let Some(kind) = u32_at(have, 0, endianness) else {
+        return Ok(12);
+    };
+    // A section header brings its own byte order, told by the magic number behind its length.
+    let endianness = match kind {
+        SECTION_HEADER_BLOCK => match u32_at(have, 8, Endianness::Big) {
+            None => return Ok(12),
+            Some(0x1a2b_3c4d) => Endianness::Big,
+            Some(0x4d3c_2b1a) => Endianness::Little,
+            Some(other) => return Err(format!("byte order magic {other:#010x}")),
+        },
+        _ => endianness,
+    };
+    match u32_at(have, 4, endianness) {
+        None => Ok(12),
+        Some(length) if length < 12 => Err(format!("a block of {length} bytes")),
+        Some(length) => Ok(usize_from(length)),
+    }
+}
+
+fn pcap_packet(parser: &PcapParser, unit: &[u8]) -> Result<Found, String> {
+    let (_, raw) = parser.next_raw_packet(unit).map_err(|e| chain(&e))?;
+    let header = parser.header();
+    let nanoseconds = match header.ts_resolution {
+        PcapTsResolution::MicroSecond => u64::from(raw.ts_frac) * 1000,
+        PcapTsResolution::NanoSecond => u64::from(raw.ts_frac),
+    };
+    let time = Duration::from_secs(u64::from(raw.ts_sec)) + Duration::from_nanos(nanoseconds);
+    Ok(Found {
+        time: Some(time),
+        // The upper half of the field tells the length of a frame check sequence.
+        link: DataLink::from(u32::from(header.datalink) & 0xffff),
+        data: PCAP_PACKET_HEADER_LEN..unit.len(),
+        original_len: raw.orig_len,
+    })
+}
+
+/// The packet in a block; `None` for every other kind of block, secrets and comments among them.
+fn pcapng_packet(parser: &mut PcapNgParser, unit: &[u8]) -> Result<Option<Found>, String> {
+    let (_, raw) = parser.next_raw_block(unit).map_err(|e| chain(&e))?;
+    if !matches!(
+        raw.type_,
+        ENHANCED_PACKET_BLOCK | PACKET_BLOCK | SIMPLE_PACKET_BLOCK
+    ) {
+        return Ok(None);
+    }
+    let block = raw
+        .try_into_block(parser.state())
+        .map_err(|error| chain(&error))?;
+    let (interface, time, original_len, data) = match &block {
+        Block::EnhancedPacket(b) => (b.interface_id, Some(b.timestamp), b.original_len, &b.data),
+        Block::Packet(b) => {
+            let interface = u32::from(b.interface_id);
+            (interface, Some(b.timestamp), b.original_len, &b.data)
+        }
+        Block::SimplePacket(b) => (0, None, b.original_len, &b.data),
+        _ => return Ok(None),
+    };
+    let interface = parser
+        .interfaces()
+        .get(usize_from(interface))
+        .ok_or_else(|| format!("interface {interface} was not described"))?;
+    let start = data.as_ptr().addr().saturating_sub(unit.as_ptr().addr());
+    Ok(Some(Found {
+        time,
+        link: interface.linktype,
+        data: start..start + data.len(),
+        original_len,
+    }))
+}
+
+/// An error with what caused it, in one clause.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        source = inner.source();
+    }
+    text
+}

@@ -1,0 +1,595 @@
+//! DCE/RPC on one pipe: binds, fragments, and the calls of FSRVP among everything else.
+//!
+//! **When the bind was not seen.** A capture may begin after a pipe was bound. Its calls are then
+//! taken for FSRVP in two cases only. The CREATE was seen and names `FssagentRpc`. Or one call on
+//! that presentation context proves it: its opnum takes a share name, its whole stub reads as
+//! exactly the parameters of that method with a legal name that begins with two backslashes, and
+//! its reply reads as exactly the results. (An interface with another method of that number, the
+//! same marshalling to the last byte both ways and a UNC path as its last string is not known.)
+//! Such a proof also counts for the calls before it, which wait until then; without one they
+//! become a gap. Where a bind was seen, only the bind counts.
+
+use super::exchange::{
+    Answer, Direction, Evidence, Exchange, GapLayer, GapReason, Link, Request, SmbProtection,
+};
+use super::output::{Output, Ticket};
+use super::rpc::{self, Content, Fragment, Offer, Outcome};
+use super::smb::Mishap;
+use fsrvp_wire::fsrvp::{Call, Opnum, PIPE, Reply};
+use fsrvp_wire::ndr::{Representation, TransferSyntax};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// The longest stub of one call, in bytes; FSRVP's own are far below.
+const STUB_MAX: usize = 1 << 20;
+
+/// How many calls may wait for their answer on one pipe; the oldest is handed out without.
+const CALLS_MAX: usize = 256;
+
+/// How many presentation contexts, and binds without an answer, are remembered.
+const CONTEXTS_MAX: usize = 1024;
+
+/// How many calls wait for the proof that they are FSRVP's.
+const UNDECIDED_MAX: usize = 64;
+
+/// MS-RPCE 2.2.1.1.8: RPC_C_AUTHN_LEVEL_CONNECT: only the bind is authenticated.
+const LEVEL_CONNECT: u8 = 2;
+
+/// MS-RPCE 2.2.1.1.8: RPC_C_AUTHN_LEVEL_PKT_PRIVACY: stubs are sealed.
+const LEVEL_PRIVACY: u8 = 6;
+
+/// The SMB message that carried bytes of the pipe.
+pub(super) struct Carrier<'a> {
+    pub(super) link: &'a Arc<Link>,
+    pub(super) dialect: Option<u16>,
+    pub(super) smb: SmbProtection,
+    pub(super) direction: Direction,
+    /// Where the message begins in its stream.
+    pub(super) offset: u64,
+    pub(super) evidence: &'a Evidence,
+}
+
+/// What a presentation context stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Context {
+    Fsrvp(TransferSyntax),
+    Other,
+}
+
+/// One direction of the pipe, as bytes: a fragment may be cut anywhere.
+#[derive(Default)]
+struct Lane {
+    bytes: Vec<u8>,
+    evidence: Evidence,
+    /// Bytes were lost, so that the next fragment must be found at the start of a message.
+    adrift: bool,
+}
+
+/// A call whose answer is still to come.
+struct Open {
+    ticket: Ticket,
+    opnum: Opnum,
+    context: u16,
+    syntax: TransferSyntax,
+    stub: Vec<u8>,
+    /// Whether the request is complete, or cannot become so.
+    asked: bool,
+    answer: Vec<u8>,
+    /// Whether the context is known to be FSRVP's.
+    proven: bool,
+    /// Whether both stubs ended exactly with their last parameter.
+    exact: (bool, bool),
+}
+
+/// An open of a pipe.
+pub(super) struct Pipe {
+    is_fsrvp: bool,
+    bound: bool,
+    contexts: HashMap<u16, Context>,
+    /// What each bind offers, until its answer comes: context, whether FSRVP, its syntaxes.
+    offers: BTreeMap<u32, Vec<Offer>>,
+    /// The level of the association's security context; `None` before any bind was seen.
+    level: Option<u8>,
+    client: Lane,
+    server: Lane,
+    calls: BTreeMap<u32, Open>,
+    /// Answered calls that nothing has proved to be FSRVP's yet.
+    undecided: Vec<Ticket>,
+    /// Whether the calls without a bind were proved to be FSRVP's.
+    proven: bool,
+}
+
+type Gaps = Vec<(Direction, Mishap)>;
+
+impl Pipe {
+    pub(super) fn new(name: Option<String>) -> Self {
+        let is_fsrvp = name.as_deref().is_some_and(|name| {
+            let name = name.trim_start_matches('\\');
+            name.eq_ignore_ascii_case(PIPE)
+        });
+        Pipe {
+            is_fsrvp,
+            bound: false,
+            contexts: HashMap::new(),
+            offers: BTreeMap::new(),
+            level: None,
+            client: Lane::default(),
+            server: Lane::default(),
+            calls: BTreeMap::new(),
+            undecided: Vec::new(),
+            proven: is_fsrvp,
+        }
+    }
+
+    /// Takes the next bytes of one direction.
+    pub(super) fn data(
+        &mut self,
+        carrier: &Carrier<'_>,
+        data: &[u8],
+        output: &mut Output,
+        gaps: &mut Gaps,
+    ) {
+        if data.is_empty() {
+            return;
+        }
+        let lane = self.lane(carrier.direction);
+        if lane.adrift {
+            lane.bytes.clear();
+            lane.evidence = Evidence::default();
+            if rpc::fragment_length(data).is_err() {
+                gaps.push(gap(carrier, GapReason::Incomplete, data.len()));
+                return;
+            }
+            lane.adrift = false;
+        }
+        let mut bytes = std::mem::take(&mut lane.bytes);
+        let mut evidence = std::mem::take(&mut lane.evidence);
+        evidence.extend(carrier.evidence);
+        let all: &[u8] = match bytes.is_empty() {
+            true => data,
+            false => {
+                bytes.extend_from_slice(data);
+                &bytes
+            }
+        };
+        let mut rest = all;
+        loop {
+            let length = match rpc::fragment_length(rest) {
+                Ok(Some(length)) if length <= rest.len() => length,
+                Ok(_) => break,
+                Err(error) => {
+                    gaps.push(gap(carrier, GapReason::Broken(error), rest.len()));
+                    self.lane(carrier.direction).adrift = true;
+                    return;
+                }
+            };
+            let (fragment, after) = rest.split_at(length);
+            self.fragment(carrier, fragment, &evidence, output, gaps);
+            evidence = carrier.evidence.clone();
+            rest = after;
+        }
+        if !rest.is_empty() {
+            let rest = rest.to_vec();
+            let lane = self.lane(carrier.direction);
+            lane.bytes = rest;
+            lane.evidence = evidence;
+        }
+    }
+
+    /// Takes the news that bytes of a direction may be missing: what was only begun stays so.
+    pub(super) fn lost(&mut self, direction: Direction) {
+        let lane = self.lane(direction);
+        lane.adrift = true;
+        lane.bytes.clear();
+        for open in self.calls.values_mut() {
+            match direction {
+                // Parameters of which a part is missing stay unknown; opnum and call id are
+                // certain.
+                Direction::ClientToServer => {
+                    open.stub.clear();
+                    open.asked = true;
+                }
+                Direction::ServerToClient => open.answer.clear(),
+            }
+        }
+    }
+
+    /// Takes the news that the pipe is closed: what has no answer gets none.
+    pub(super) fn end(&mut self, output: &mut Output, gaps: &mut Gaps) {
+        for (_, open) in std::mem::take(&mut self.calls) {
+            self.settle(open, output);
+        }
+        self.give_up_undecided(output, gaps);
+    }
+
+    fn lane(&mut self, direction: Direction) -> &mut Lane {
+        match direction {
+            Direction::ClientToServer => &mut self.client,
+            Direction::ServerToClient => &mut self.server,
+        }
+    }
+
+    fn fragment(
+        &mut self,
+        carrier: &Carrier<'_>,
+        bytes: &[u8],
+        evidence: &Evidence,
+        output: &mut Output,
+        gaps: &mut Gaps,
+    ) {
+        let fragment = match rpc::parse(bytes) {
+            Ok(fragment) => fragment,
+            Err(error) => {
+                gaps.push(gap(carrier, GapReason::Broken(error), bytes.len()));
+                return;
+            }
+        };
+        let counter = usize::from(fragment.packet_type);
+        if let Some(counter) = output.counters.rpc_fragments.get_mut(counter) {
+            *counter += 1;
+        }
+        match &fragment.content {
+            Content::Bind(offers) => self.bind(&fragment, offers),
+            Content::BindAck(results) => self.bind_ack(fragment.call_id, results),
+            Content::BindNak => {
+                self.offers.remove(&fragment.call_id);
+            }
+            Content::Auth3 => self.see_level(&fragment),
+            Content::Request { .. } => self.request(carrier, &fragment, evidence, output, gaps),
+            Content::Response { .. } | Content::Fault { .. } => {
+                self.answer(carrier, &fragment, evidence, output, gaps);
+            }
+            Content::Other => {}
+        }
+    }
+
+    fn see_level(&mut self, fragment: &Fragment<'_>) {
+        self.level = Some(
+            fragment
+                .auth_level
+                .unwrap_or(0)
+                .max(self.level.unwrap_or(0)),
+        );
+    }
+
+    fn bind(&mut self, fragment: &Fragment<'_>, offers: &[Offer]) {
+        self.bound = true;
+        self.see_level(fragment);
+        if self.offers.len() < CONTEXTS_MAX {
+            self.offers.insert(fragment.call_id, offers.to_vec());
+        }
+    }
+
+    /// C706 12.6.4.4: the results come in the order of the offers.
+    fn bind_ack(&mut self, call_id: u32, results: &[Outcome]) {
+        let offers = self.offers.remove(&call_id).unwrap_or_default();
+        for (offer, result) in offers.iter().zip(results) {
+            if self.contexts.len() >= CONTEXTS_MAX {
+                return;
+            }
+            match result {
+                Outcome::Accepted(syntax) => {
+                    let context = match (offer.is_fsrvp, syntax) {
+                        (true, Some(syntax)) => Context::Fsrvp(*syntax),
+                        _ => Context::Other,
+                    };
+                    self.contexts.insert(offer.context, context);
+                }
+                Outcome::Refused => {
+                    self.contexts.remove(&offer.context);
+                }
+                // MS-RPCE 2.2.2.14: features, not a context.
+                Outcome::Features => {}
+            }
+        }
+    }
+
+    /// What a context stands for: as accepted, or as offered where the answer was not seen and
+    /// there was no choice.
+    fn context(&self, id: u16) -> Option<Context> {
+        self.contexts.get(&id).copied().or_else(|| {
+            let offer = self
+                .offers
+                .values()
+                .flatten()
+                .find(|offer| offer.context == id)?;
+            match (offer.is_fsrvp, offer.syntaxes.as_slice()) {
+                (false, _) => Some(Context::Other),
+                (true, [only]) => Some(Context::Fsrvp(*only)),
+                (true, _) => None,
+            }
+        })
+    }
+
+    fn request(
+        &mut self,
+        carrier: &Carrier<'_>,
+        fragment: &Fragment<'_>,
+        evidence: &Evidence,
+        output: &mut Output,
+        gaps: &mut Gaps,
+    ) {
+        let Content::Request {
+            context,
+            opnum,
+            stub,
+        } = fragment.content
+        else {
+            return;
+        };
+        let syntax = match self.context(context) {
+            Some(Context::Other) => return,
+            Some(Context::Fsrvp(syntax)) => Some(syntax),
+            None if self.bound => return,
+            None => None,
+        };
+        if fragment.auth_level == Some(LEVEL_PRIVACY) {
+            gaps.push(gap(carrier, GapReason::Sealed, stub.len()));
+            return;
+        }
+        if fragment.first {
+            self.open(carrier, fragment, (context, Opnum(opnum), syntax), output);
+        }
+        let Some(open) = self.calls.get_mut(&fragment.call_id) else {
+            gaps.push(gap(carrier, GapReason::Incomplete, stub.len()));
+            return;
+        };
+        if open.asked {
+            gaps.push(gap(carrier, GapReason::Incomplete, stub.len()));
+            return;
+        }
+        if let Some(exchange) = output.waiting(open.ticket) {
+            exchange.request_evidence.extend(evidence);
+        }
+        if open.stub.len() + stub.len() > STUB_MAX {
+            open.asked = true;
+            gaps.push(gap(carrier, GapReason::TooLong, stub.len()));
+            return;
+        }
+        open.stub.extend_from_slice(stub);
+        if fragment.last {
+            open.asked = true;
+            let stub = std::mem::take(&mut open.stub);
+            let representation = fragment.representation(open.syntax);
+            let (request, exact) = read_request(open.opnum, representation, stub);
+            open.exact.0 = exact;
+            if let Some(exchange) = output.waiting(open.ticket) {
+                exchange.request = request;
+            }
+        }
+    }
+
+    fn open(
+        &mut self,
+        carrier: &Carrier<'_>,
+        fragment: &Fragment<'_>,
+        (context, opnum, syntax): (u16, Opnum, Option<TransferSyntax>),
+        output: &mut Output,
+    ) {
+        if let Some(old) = self.calls.remove(&fragment.call_id) {
+            self.settle(old, output);
+        }
+        if self.calls.len() >= CALLS_MAX
+            && let Some((_, oldest)) = self.calls.pop_first()
+        {
+            self.settle(oldest, output);
+        }
+        // The byte order is stated anew in every fragment; without a bind the transfer syntax is
+        // taken for NDR, which every known peer falls back to.
+        let proven = syntax.is_some() || self.proven;
+        let syntax = syntax.unwrap_or(TransferSyntax::Ndr32);
+        let ticket = output.open(Exchange {
+            link: Arc::clone(carrier.link),
+            dialect: carrier.dialect,
+            smb: carrier.smb,
+            rpc_auth: self.request_level(fragment),
+            ndr: rpc::label(fragment.representation(syntax)),
+            call_id: fragment.call_id,
+            opnum,
+            request: Request::Unreadable {
+                stub: Vec::new(),
+                error: None,
+            },
+            request_evidence: Evidence::default(),
+            answer: Answer::Missing,
+            answer_evidence: Evidence::default(),
+        });
+        let open = Open {
+            ticket,
+            opnum,
+            context,
+            syntax,
+            stub: Vec::new(),
+            asked: false,
+            answer: Vec::new(),
+            proven,
+            exact: (false, false),
+        };
+        self.calls.insert(fragment.call_id, open);
+    }
+
+    /// The level at which a request is protected: that of its verifier. Without one it has the
+    /// protection of level connect where the association was bound so, and none where not.
+    fn request_level(&self, fragment: &Fragment<'_>) -> Option<u8> {
+        match (fragment.auth_level, self.level) {
+            (Some(level), _) => Some(level),
+            (None, Some(LEVEL_CONNECT)) => Some(LEVEL_CONNECT),
+            (None, Some(_)) => Some(0),
+            (None, None) => None,
+        }
+    }
+
+    fn answer(
+        &mut self,
+        carrier: &Carrier<'_>,
+        fragment: &Fragment<'_>,
+        evidence: &Evidence,
+        output: &mut Output,
+        gaps: &mut Gaps,
+    ) {
+        let (context, stub, fault) = match fragment.content {
+            Content::Response { context, stub } => (context, stub, None),
+            Content::Fault { context, status } => (context, &[][..], Some(status)),
+            _ => return,
+        };
+        let matches = self
+            .calls
+            .get(&fragment.call_id)
+            .is_some_and(|open| open.context == context);
+        let sealed = fault.is_none() && fragment.auth_level == Some(LEVEL_PRIVACY);
+        if !matches {
+            let reason = match self.context(context) {
+                Some(Context::Other) => return,
+                Some(Context::Fsrvp(_)) if sealed => GapReason::Sealed,
+                Some(Context::Fsrvp(_)) => GapReason::NoRequest,
+                None if self.bound => return,
+                None if self.is_fsrvp => GapReason::NoRequest,
+                None => GapReason::UnknownInterface,
+            };
+            gaps.push(gap(carrier, reason, stub.len()));
+            return;
+        }
+        let Some(open) = self.calls.get_mut(&fragment.call_id) else {
+            return;
+        };
+        if let Some(exchange) = output.waiting(open.ticket) {
+            exchange.answer_evidence.extend(evidence);
+        }
+        let answer = match fault {
+            Some(status) => Answer::Fault(status),
+            None if sealed => {
+                gaps.push(gap(carrier, GapReason::Sealed, stub.len()));
+                Answer::Missing
+            }
+            None => {
+                if open.answer.len() + stub.len() > STUB_MAX {
+                    gaps.push(gap(carrier, GapReason::TooLong, stub.len()));
+                    open.answer.clear();
+                }
+                open.answer.extend_from_slice(stub);
+                if !fragment.last {
+                    return;
+                }
+                let stub = std::mem::take(&mut open.answer);
+                let representation = fragment.representation(open.syntax);
+                let (answer, exact) = read_answer(open.opnum, representation, stub);
+                open.exact.1 = exact;
+                answer
+            }
+        };
+        if fault.is_none() && !fragment.last {
+            return;
+        }
+        if let Some(exchange) = output.waiting(open.ticket) {
+            exchange.answer = answer;
+        }
+        if let Some(open) = self.calls.remove(&fragment.call_id) {
+            self.settle(open, output);
+            if self.undecided.len() > UNDECIDED_MAX {
+                self.give_up_undecided(output, gaps);
+            }
+        }
+    }
+
+    /// Hands a call out, or keeps it until something proves what it is.
+    fn settle(&mut self, open: Open, output: &mut Output) {
+        let proven = open.proven || self.proven;
+        let exact = open.exact == (true, true);
+        if !proven
+            && exact
+            && output
+                .waiting(open.ticket)
+                .is_some_and(|e| names_a_share(e))
+        {
+            self.proven = true;
+            for ticket in self.undecided.drain(..) {
+                output.complete(ticket);
+            }
+        }
+        match proven || self.proven {
+            true => output.complete(open.ticket),
+            false => self.undecided.push(open.ticket),
+        }
+    }
+
+    fn give_up_undecided(&mut self, output: &mut Output, gaps: &mut Gaps) {
+        for ticket in std::mem::take(&mut self.undecided) {
+            if let Some(exchange) = output.waiting(ticket) {
+                let mishap = Mishap {
+                    layer: GapLayer::Rpc,
+                    reason: GapReason::UnknownInterface,
+                    offset: 0,
+                    length: 0,
+                    frame: exchange
+                        .request_evidence
+                        .frames
+                        .first()
+                        .copied()
+                        .unwrap_or(0),
+                    time: exchange.request_evidence.time,
+                };
+                gaps.push((Direction::ClientToServer, mishap));
+            }
+            output.withdraw(ticket);
+        }
+    }
+}
+
+fn gap(carrier: &Carrier<'_>, reason: GapReason, length: usize) -> (Direction, Mishap) {
+    let mishap = Mishap {
+        layer: GapLayer::Rpc,
+        reason,
+        offset: carrier.offset,
+        length: u64::try_from(length).unwrap_or(u64::MAX),
+        frame: carrier.evidence.frames.first().copied().unwrap_or(0),
+        time: carrier.evidence.time,
+    };
+    (carrier.direction, mishap)
+}
+
+/// Reads a request stub; and whether it ends with its last parameter.
+fn read_request(opnum: Opnum, representation: Representation, stub: Vec<u8>) -> (Request, bool) {
+    if opnum.name().is_none() {
+        return (Request::Unreadable { stub, error: None }, false);
+    }
+    match Call::parse_prefix(opnum, &stub, representation) {
+        Ok((call, rest)) => {
+            let exact = rest.is_empty();
+            (Request::Call(call), exact)
+        }
+        Err(error) => {
+            let error = Some(error);
+            (Request::Unreadable { stub, error }, false)
+        }
+    }
+}
+
+/// Reads a response stub; and whether it ends with its return value.
+fn read_answer(opnum: Opnum, representation: Representation, stub: Vec<u8>) -> (Answer, bool) {
+    if opnum.name().is_none() {
+        return (Answer::Unreadable { stub, error: None }, false);
+    }
+    match Reply::parse_prefix(opnum, &stub, representation) {
+        Ok((reply, rest)) => {
+            let exact = rest.is_empty();
+            (Answer::Reply(reply), exact)
+        }
+        Err(error) => {
+            let error = Some(error);
+            (Answer::Unreadable { stub, error }, false)
+        }
+    }
+}
+
+/// Whether an answered call names a share in UNC form; see the head of this file.
+fn names_a_share(exchange: &Exchange) -> bool {
+    let share_name = match &exchange.request {
+        Request::Call(Call::AddToShadowCopySet(request)) => &request.share_name,
+        Request::Call(Call::IsPathSupported(request)) => &request.share_name,
+        Request::Call(Call::IsPathShadowCopied(request)) => &request.share_name,
+        Request::Call(Call::GetShareMapping(request)) => &request.share_name,
+        Request::Call(Call::DeleteShareMapping(request)) => &request.share_name,
+        _ => return false,
+    };
+    share_name.is_legal() && share_name.text().starts_with("\\\\")
+}

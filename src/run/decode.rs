@@ -1,0 +1,207 @@
+//! `fsrvp decode`: the FSRVP calls of capture files, as a timeline or as JSON lines.
+
+mod json;
+mod text;
+
+use crate::capture::{CaptureError, CaptureReader, link};
+use crate::flow::tcp::Stamp;
+use crate::flow::{Counters, Dissector, Event};
+use crate::outcome::ExitStatus;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// In what form the calls are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// One line a call, for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to decode, and how to print it.
+#[derive(Debug, Clone, Default)]
+pub struct DecodeOptions {
+    /// The capture files, read one after the other; `-` is standard input.
+    pub captures: Vec<PathBuf>,
+    /// The form.
+    pub format: Format,
+    /// Also print how many SMB2 messages and RPC fragments of each kind were met.
+    pub all: bool,
+}
+
+/// Why decoding stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// A file could not be opened.
+    #[error("capture {path} cannot be opened: {source}; give the path of a pcap or pcapng file")]
+    Open {
+        /// The file.
+        path: String,
+        /// The error of the system.
+        source: std::io::Error,
+    },
+    /// A file could not be read to its end.
+    #[error("capture {path} {source}; {}", remedy(.source))]
+    Capture {
+        /// The file.
+        path: String,
+        /// What is wrong with it, and where.
+        source: CaptureError,
+    },
+    /// The output could not be written.
+    #[error("the output cannot be written: {0}; give another --output")]
+    Output(#[from] std::io::Error),
+}
+
+fn remedy(error: &CaptureError) -> &'static str {
+    match error {
+        CaptureError::Foreign => "give a pcap or pcapng file",
+        CaptureError::Truncated { .. } => "what came before was read; copy the file again whole",
+        CaptureError::Broken { .. } => "what came before was read; capture or copy it again",
+        CaptureError::Read { .. } => "what came before was read; check the disk and the rights",
+    }
+}
+
+/// What was met in all captures together.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Totals {
+    captures: u64,
+    packets: u64,
+    bytes: u64,
+    /// Packets that gave no TCP segment although they should have: broken, fragments, or of a
+    /// link type that is not known.
+    unread_packets: u64,
+    connections: u64,
+    smb_connections: u64,
+    sessions: u64,
+    calls: u64,
+    gaps: u64,
+    span: Duration,
+    messages: Counters,
+}
+
+/// What prints the events.
+trait Printer {
+    fn event(&mut self, capture: &str, event: &Event, out: &mut dyn Write) -> std::io::Result<()>;
+    fn counters(&mut self, totals: &Totals, out: &mut dyn Write) -> std::io::Result<()>;
+    fn summary(&mut self, totals: &Totals, out: &mut dyn Write) -> std::io::Result<()>;
+}
+
+/// Decodes the captures of `options` to `out`.
+///
+/// # Errors
+/// The first file that could not be read to its end; what came before it is printed.
+pub fn decode(options: &DecodeOptions, out: &mut dyn Write) -> Result<ExitStatus, DecodeError> {
+    let mut printer: Box<dyn Printer> = match options.format {
+        Format::Text => Box::new(text::Text::default()),
+        Format::Json => Box::new(json::Json::default()),
+    };
+    let mut totals = Totals::default();
+    let mut outcome = Ok(());
+    for path in &options.captures {
+        outcome = decode_file(path, &mut totals, printer.as_mut(), out);
+        if outcome.is_err() {
+            break;
+        }
+    }
+    if outcome.is_ok() || totals.packets > 0 {
+        if options.all {
+            printer.counters(&totals, out)?;
+        }
+        printer.summary(&totals, out)?;
+        out.flush()?;
+    }
+    outcome.map(|()| ExitStatus::AsExpected)
+}
+
+fn decode_file(
+    path: &Path,
+    totals: &mut Totals,
+    printer: &mut dyn Printer,
+    out: &mut dyn Write,
+) -> Result<(), DecodeError> {
+    let name = path.display().to_string();
+    let source: Box<dyn Read> = match path.as_os_str() == "-" {
+        true => Box::new(std::io::stdin().lock()),
+        false => match File::open(path) {
+            Ok(file) => Box::new(file),
+            Err(source) => return Err(DecodeError::Open { path: name, source }),
+        },
+    };
+    let stopped = |source| DecodeError::Capture {
+        path: name.clone(),
+        source,
+    };
+    let mut reader = CaptureReader::new(source).map_err(stopped)?;
+    let mut dissector = Dissector::new();
+    let mut clock = Clock::default();
+    let mut failure = None;
+    while let Some(packet) = reader.next_packet() {
+        let packet = match packet {
+            Ok(packet) => packet,
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        };
+        let stamp = Stamp {
+            frame: packet.frame,
+            time: clock.since_start(packet.time),
+        };
+        match link::segment(packet.link, packet.data, packet.original_len, stamp) {
+            Ok(segment) => dissector.handle_segment(&segment),
+            Err(link::Passed::NotTcp) => continue,
+            Err(_) => {
+                totals.unread_packets += 1;
+                continue;
+            }
+        }
+        while let Some(event) = dissector.poll_event() {
+            printer.event(&name, &event, out)?;
+        }
+    }
+    dissector.finish();
+    while let Some(event) = dissector.poll_event() {
+        printer.event(&name, &event, out)?;
+    }
+    totals.add(dissector.counters());
+    totals.packets += reader.frames();
+    totals.bytes += reader.bytes();
+    totals.span += clock.last;
+    failure.map_or(Ok(()), |error| Err(stopped(error)))
+}
+
+impl Totals {
+    fn add(&mut self, counters: &Counters) {
+        self.captures += 1;
+        self.connections += counters.connections;
+        self.smb_connections += counters.smb_connections;
+        self.sessions += counters.sessions;
+        self.calls += counters.calls;
+        self.gaps += counters.gaps;
+        self.messages.add(counters);
+    }
+}
+
+/// The time since the first packet of a capture.
+#[derive(Default)]
+struct Clock {
+    first: Option<Duration>,
+    last: Duration,
+}
+
+impl Clock {
+    /// A packet without a time, or with one before the first, counts as simultaneous with what
+    /// came before.
+    fn since_start(&mut self, time: Option<Duration>) -> Duration {
+        if let Some(time) = time {
+            let first = *self.first.get_or_insert(time);
+            self.last = time.checked_sub(first).unwrap_or(self.last);
+        }
+        self.last
+    }
+}
