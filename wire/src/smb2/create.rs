@@ -333,3 +333,25 @@ impl Body for Response {
             .bytes(&placed.area);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Request;
+    use crate::smb2::{Body, Command, Header, PATH_MAX, Utf16};
+
+    #[test]
+    fn a_name_beyond_its_limit_is_refused() {
+        let request = |units| Request {
+            name: Utf16(vec![0x61; units]),
+            ..Request::default()
+        };
+        let header = Header::request(Command::CREATE);
+        let longest = request(PATH_MAX / 2);
+        assert_eq!(
+            Request::parse(&longest.emit(&header)),
+            Ok((header.clone(), longest))
+        );
+        let error = Request::parse(&request(PATH_MAX / 2 + 1).emit(&header)).unwrap_err();
+        assert_eq!(error.field, "NameLength");
+    }
+}

@@ -169,7 +169,7 @@ pub(crate) fn part<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Layout, Part};
+    use super::{Layout, Part, part};
 
     #[test]
     fn an_illegal_offset_can_be_sent() {
@@ -189,5 +189,17 @@ mod tests {
         let placed = Layout::Canonical.place(101, 1, &parts);
         assert_eq!((placed.offset32(0), placed.offset32(1)), (0, 104));
         assert_eq!(placed.area, [0]);
+    }
+
+    #[test]
+    fn a_part_lies_behind_the_fixed_fields_and_inside_the_message() {
+        let message = [7; 100];
+        let found = |offset, length| part(&message, "Buffer", 72, offset, length).ok();
+        assert_eq!(found(72, 28), Some(&message[72..]));
+        assert_eq!(found(71, 1), None);
+        assert_eq!(found(0, 8), None);
+        assert_eq!(found(73, 28), None);
+        assert_eq!(found(usize::MAX, 1), None);
+        assert_eq!(found(0, 0), Some(&message[..0]));
     }
 }
