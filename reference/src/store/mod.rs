@@ -1,1 +1,227 @@
-//! The configuration store of MS-FSRVP 3.1.3 and 3.1.4.
+//! The configuration store of MS-FSRVP 3.1.3 and 3.1.4: what was answered with ZERO survives.
+//!
+//! One redb database, `agent.redb`, in the state directory. A save is one durable transaction
+//! that leaves exactly the given sets behind.
+
+use crate::agent::{ShadowCopySet, State};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use std::path::{Path, PathBuf};
+
+/// The database's file in the state directory.
+pub const FILE_NAME: &str = "agent.redb";
+
+/// The form of what is stored; another one is refused.
+const FORMAT: u64 = 1;
+
+/// Set id, as its 16 bytes in text order, to its place in the order of making and the set as JSON.
+const SETS: TableDefinition<'_, [u8; 16], (u64, &[u8])> = TableDefinition::new("sets");
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const FORMAT_KEY: &str = "format";
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The directory or the database cannot be opened.
+    #[error("{path}: {reason}; name another state directory, or move this file away to begin anew")]
+    Open {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A transaction failed.
+    #[error("{path}: {reason}")]
+    Transaction {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The open store; there is one for a state directory, redb refuses a second.
+#[derive(Debug)]
+pub struct Store {
+    database: Database,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens the store of a state directory; makes both where they are missing.
+    ///
+    /// # Errors
+    /// The directory cannot be made, the file is locked, damaged, foreign, or of another form.
+    pub fn open(directory: &Path) -> Result<Store, StoreError> {
+        let fail = |path: &Path, reason: String| StoreError::Open {
+            path: path.to_owned(),
+            reason,
+        };
+        std::fs::create_dir_all(directory).map_err(|error| fail(directory, error.to_string()))?;
+        let path = directory.join(FILE_NAME);
+        let database = Database::create(&path).map_err(|error| fail(&path, error.to_string()))?;
+        let store = Store { database, path };
+        store
+            .check_format()
+            .map_err(|reason| fail(&store.path, reason))?;
+        Ok(store)
+    }
+
+    /// The sets as they were last saved, in the order of their making.
+    ///
+    /// # Errors
+    /// The database cannot be read, or holds what no save has written.
+    pub fn load(&self) -> Result<State, StoreError> {
+        self.read().map_err(|reason| self.failed(reason))
+    }
+
+    /// Makes the store hold exactly these sets; when it returns they are on the disk.
+    ///
+    /// # Errors
+    /// The transaction failed, and the store holds what it held before.
+    pub fn save(&self, state: &State) -> Result<(), StoreError> {
+        self.write(state).map_err(|reason| self.failed(reason))
+    }
+
+    fn failed(&self, reason: String) -> StoreError {
+        StoreError::Transaction {
+            path: self.path.clone(),
+            reason,
+        }
+    }
+
+    /// Writes the form into a new database; compares it in an old one.
+    fn check_format(&self) -> Result<(), String> {
+        let transaction = self.database.begin_write().map_err(text)?;
+        {
+            let mut meta = transaction.open_table(META).map_err(text)?;
+            let found = meta
+                .get(FORMAT_KEY)
+                .map_err(text)?
+                .map(|value| value.value());
+            match found {
+                Some(FORMAT) => {}
+                Some(other) => {
+                    return Err(format!("its form is {other}, this program knows {FORMAT}"));
+                }
+                None => {
+                    meta.insert(FORMAT_KEY, FORMAT).map_err(text)?;
+                }
+            }
+            transaction.open_table(SETS).map_err(text)?;
+        }
+        transaction.commit().map_err(text)
+    }
+
+    fn read(&self) -> Result<State, String> {
+        let transaction = self.database.begin_read().map_err(text)?;
+        let table = transaction.open_table(SETS).map_err(text)?;
+        let mut sets: Vec<(u64, ShadowCopySet)> = Vec::new();
+        for row in table.iter().map_err(text)? {
+            let (_, value) = row.map_err(text)?;
+            let (place, json) = value.value();
+            sets.push((place, serde_json::from_slice(json).map_err(text)?));
+        }
+        sets.sort_by_key(|(place, _)| *place);
+        Ok(State {
+            sets: sets.into_iter().map(|(_, set)| set).collect(),
+        })
+    }
+
+    fn write(&self, state: &State) -> Result<(), String> {
+        let transaction = self.database.begin_write().map_err(text)?;
+        {
+            let mut table = transaction.open_table(SETS).map_err(text)?;
+            table.retain(|_, _| false).map_err(text)?;
+            for (place, set) in (0u64..).zip(&state.sets) {
+                let json = serde_json::to_vec(set).map_err(text)?;
+                table
+                    .insert(set.id.0.into_bytes(), (place, json.as_slice()))
+                    .map_err(text)?;
+            }
+        }
+        transaction.commit().map_err(text)
+    }
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FILE_NAME, Store};
+    use crate::agent::{BackendRef, MappedShare, ShadowCopy, ShadowCopySet, State, Status};
+    use fsrvp_wire::fsrvp::{ShadowCopyId, ShadowCopySetId};
+    use uuid::Uuid;
+
+    fn set(number: u128, status: Status) -> ShadowCopySet {
+        ShadowCopySet {
+            id: ShadowCopySetId(Uuid::from_u128(number)),
+            status,
+            context: 9,
+            copies: vec![ShadowCopy {
+                id: ShadowCopyId(Uuid::from_u128(number + 100)),
+                volume_name: "volume".to_owned(),
+                creation_timestamp: i64::MAX,
+                mappings: vec![MappedShare {
+                    share_name: r"\\srv\data\".to_owned(),
+                    base_name: "data".to_owned(),
+                    exposed_name: Some("data@{x}".to_owned()),
+                }],
+                backend_ref: Some(BackendRef(serde_json::json!({ "path": "/x" }))),
+            }],
+        }
+    }
+
+    #[test]
+    fn what_was_saved_is_there_after_reopening_and_in_order() {
+        let dir = tempfile::tempdir().expect("a directory");
+        // The ids are not in the order of making.
+        let state = State {
+            sets: vec![set(9, Status::Recovered), set(1, Status::Exposed)],
+        };
+        {
+            let store = Store::open(dir.path()).expect("opens");
+            assert_eq!(store.load().expect("loads"), State::default());
+            store
+                .save(&State {
+                    sets: vec![set(5, Status::Started)],
+                })
+                .expect("saves");
+            store.save(&state).expect("saves");
+        }
+        let store = Store::open(dir.path()).expect("opens again");
+        assert_eq!(store.load().expect("loads"), state);
+    }
+
+    #[test]
+    fn a_second_owner_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let _first = Store::open(dir.path()).expect("opens");
+        let error = Store::open(dir.path()).expect_err("in use").to_string();
+        assert!(error.contains(FILE_NAME), "{error}");
+    }
+
+    #[test]
+    fn a_foreign_file_is_refused_by_name_and_left_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join(FILE_NAME);
+        let text = "this is no database\n".repeat(1000);
+        std::fs::write(&path, &text).expect("written");
+        let error = Store::open(dir.path()).expect_err("foreign").to_string();
+        assert!(
+            error.contains(FILE_NAME) && error.contains("state directory"),
+            "{error}"
+        );
+        assert_eq!(std::fs::read_to_string(&path).expect("still there"), text);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_named() {
+        let error = Store::open(std::path::Path::new("/proc/nowhere"))
+            .expect_err("no")
+            .to_string();
+        assert!(error.contains("/proc/nowhere"), "{error}");
+    }
+}
