@@ -13,10 +13,11 @@ use super::exchange::{
     Answer, Direction, Evidence, Exchange, GapLayer, GapReason, Link, Request, SmbProtection,
 };
 use super::output::{Output, Ticket};
-use super::rpc::{self, Content, Fragment, Offer, Outcome};
+use super::rpc::{self, Offer, Outcome};
 use super::smb::Mishap;
 use fsrvp_wire::fsrvp::{Call, Opnum, PIPE, Reply};
 use fsrvp_wire::ndr::{Representation, TransferSyntax};
+use fsrvp_wire::rpce::{Body, Pdu, Request as RpcRequest, next_fragment};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -84,6 +85,10 @@ struct Open {
 /// An open of a pipe.
 pub(super) struct Pipe {
     is_fsrvp: bool,
+    /// Whether any RPC fragment was read.
+    spoke_rpc: bool,
+    /// It carries something else than RPC, or is no pipe at all.
+    is_foreign: bool,
     bound: bool,
     contexts: HashMap<u16, Context>,
     /// What each bind offers, until its answer comes: context, whether FSRVP, its syntaxes.
@@ -109,6 +114,8 @@ impl Pipe {
         });
         Pipe {
             is_fsrvp,
+            spoke_rpc: false,
+            is_foreign: false,
             bound: false,
             contexts: HashMap::new(),
             offers: BTreeMap::new(),
@@ -129,14 +136,14 @@ impl Pipe {
         output: &mut Output,
         gaps: &mut Gaps,
     ) {
-        if data.is_empty() {
+        if data.is_empty() || self.is_foreign {
             return;
         }
         let lane = self.lane(carrier.direction);
         if lane.adrift {
             lane.bytes.clear();
             lane.evidence = Evidence::default();
-            if rpc::fragment_length(data).is_err() {
+            if next_fragment(data).is_err() {
                 gaps.push(gap(carrier, GapReason::Incomplete, data.len()));
                 return;
             }
@@ -154,9 +161,13 @@ impl Pipe {
         };
         let mut rest = all;
         loop {
-            let length = match rpc::fragment_length(rest) {
+            let length = match next_fragment(rest) {
                 Ok(Some(length)) if length <= rest.len() => length,
                 Ok(_) => break,
+                Err(_) if !self.spoke_rpc && !self.is_fsrvp => {
+                    self.is_foreign = true;
+                    return;
+                }
                 Err(error) => {
                     gaps.push(gap(carrier, GapReason::Broken(error), rest.len()));
                     self.lane(carrier.direction).adrift = true;
@@ -217,46 +228,52 @@ impl Pipe {
         output: &mut Output,
         gaps: &mut Gaps,
     ) {
-        let fragment = match rpc::parse(bytes) {
-            Ok(fragment) => fragment,
+        let pdu = match Pdu::parse(bytes) {
+            Ok(pdu) => pdu,
             Err(error) => {
                 gaps.push(gap(carrier, GapReason::Broken(error), bytes.len()));
                 return;
             }
         };
-        let counter = usize::from(fragment.packet_type);
+        self.spoke_rpc = true;
+        let counter = usize::from(pdu.body.ptype().0);
         if let Some(counter) = output.counters.rpc_fragments.get_mut(counter) {
             *counter += 1;
         }
-        match &fragment.content {
-            Content::Bind(offers) => self.bind(&fragment, offers),
-            Content::BindAck(results) => self.bind_ack(fragment.call_id, results),
-            Content::BindNak => {
-                self.offers.remove(&fragment.call_id);
+        match &pdu.body {
+            Body::Bind(bind) | Body::AlterContext(bind) => self.bind(&pdu, &rpc::offers(bind)),
+            Body::BindAck(ack) | Body::AlterContextResp(ack) => {
+                self.bind_ack(pdu.header.call_id, &rpc::outcomes(ack));
             }
-            Content::Auth3 => self.see_level(&fragment),
-            Content::Request { .. } => self.request(carrier, &fragment, evidence, output, gaps),
-            Content::Response { .. } | Content::Fault { .. } => {
-                self.answer(carrier, &fragment, evidence, output, gaps);
+            Body::BindNak(_) => {
+                self.offers.remove(&pdu.header.call_id);
             }
-            Content::Other => {}
+            Body::Auth3(_) => self.see_level(&pdu),
+            Body::Request(request) => {
+                self.request(carrier, (&pdu, request), evidence, output, gaps);
+            }
+            Body::Response(response) => {
+                let answer = (response.context_id, response.stub.as_slice(), None);
+                self.answer(carrier, &pdu, answer, evidence, (output, gaps));
+            }
+            Body::Fault(fault) => {
+                let answer = (fault.context_id, &[][..], Some(fault.status.0));
+                self.answer(carrier, &pdu, answer, evidence, (output, gaps));
+            }
+            _ => {}
         }
     }
 
-    fn see_level(&mut self, fragment: &Fragment<'_>) {
-        self.level = Some(
-            fragment
-                .auth_level
-                .unwrap_or(0)
-                .max(self.level.unwrap_or(0)),
-        );
+    fn see_level(&mut self, pdu: &Pdu) {
+        let level = rpc::auth_level(pdu).unwrap_or(0);
+        self.level = Some(level.max(self.level.unwrap_or(0)));
     }
 
-    fn bind(&mut self, fragment: &Fragment<'_>, offers: &[Offer]) {
+    fn bind(&mut self, pdu: &Pdu, offers: &[Offer]) {
         self.bound = true;
-        self.see_level(fragment);
+        self.see_level(pdu);
         if self.offers.len() < CONTEXTS_MAX {
-            self.offers.insert(fragment.call_id, offers.to_vec());
+            self.offers.insert(pdu.header.call_id, offers.to_vec());
         }
     }
 
@@ -304,33 +321,26 @@ impl Pipe {
     fn request(
         &mut self,
         carrier: &Carrier<'_>,
-        fragment: &Fragment<'_>,
+        (pdu, request): (&Pdu, &RpcRequest),
         evidence: &Evidence,
         output: &mut Output,
         gaps: &mut Gaps,
     ) {
-        let Content::Request {
-            context,
-            opnum,
-            stub,
-        } = fragment.content
-        else {
-            return;
-        };
+        let (context, opnum, stub) = (request.context_id, request.opnum, &request.stub);
         let syntax = match self.context(context) {
             Some(Context::Other) => return,
             Some(Context::Fsrvp(syntax)) => Some(syntax),
             None if self.bound => return,
             None => None,
         };
-        if fragment.auth_level == Some(LEVEL_PRIVACY) {
+        if rpc::auth_level(pdu) == Some(LEVEL_PRIVACY) {
             gaps.push(gap(carrier, GapReason::Sealed, stub.len()));
             return;
         }
-        if fragment.first {
-            self.open(carrier, fragment, (context, Opnum(opnum), syntax), output);
+        if rpc::is_first(pdu) {
+            self.open(carrier, pdu, (context, Opnum(opnum), syntax), output);
         }
-        let Some(open) = self.calls.get_mut(&fragment.call_id) else {
+        let Some(open) = self.calls.get_mut(&pdu.header.call_id) else {
             gaps.push(gap(carrier, GapReason::Incomplete, stub.len()));
             return;
         };
@@ -347,10 +357,10 @@ impl Pipe {
             return;
         }
         open.stub.extend_from_slice(stub);
-        if fragment.last {
+        if rpc::is_last(pdu) {
             open.asked = true;
             let stub = std::mem::take(&mut open.stub);
-            let representation = fragment.representation(open.syntax);
+            let representation = pdu.header.drep.representation(open.syntax);
             let (request, exact) = read_request(open.opnum, representation, stub);
             open.exact.0 = exact;
             if let Some(exchange) = output.waiting(open.ticket) {
@@ -362,11 +372,11 @@ impl Pipe {
     fn open(
         &mut self,
         carrier: &Carrier<'_>,
-        fragment: &Fragment<'_>,
+        pdu: &Pdu,
         (context, opnum, syntax): (u16, Opnum, Option<TransferSyntax>),
         output: &mut Output,
     ) {
-        if let Some(old) = self.calls.remove(&fragment.call_id) {
+        if let Some(old) = self.calls.remove(&pdu.header.call_id) {
             self.settle(old, output);
         }
         if self.calls.len() >= CALLS_MAX
@@ -382,9 +392,9 @@ impl Pipe {
             link: Arc::clone(carrier.link),
             dialect: carrier.dialect,
             smb: carrier.smb,
-            rpc_auth: self.request_level(fragment),
-            ndr: rpc::label(fragment.representation(syntax)),
-            call_id: fragment.call_id,
+            rpc_auth: self.request_level(pdu),
+            ndr: rpc::label(pdu.header.drep.representation(syntax)),
+            call_id: pdu.header.call_id,
             opnum,
             request: Request::Unreadable {
                 stub: Vec::new(),
@@ -405,13 +415,13 @@ impl Pipe {
             proven,
             exact: (false, false),
         };
-        self.calls.insert(fragment.call_id, open);
+        self.calls.insert(pdu.header.call_id, open);
     }
 
     /// The level at which a request is protected: that of its verifier. Without one it has the
     /// protection of level connect where the association was bound so, and none where not.
-    fn request_level(&self, fragment: &Fragment<'_>) -> Option<u8> {
-        match (fragment.auth_level, self.level) {
+    fn request_level(&self, pdu: &Pdu) -> Option<u8> {
+        match (rpc::auth_level(pdu), self.level) {
             (Some(level), _) => Some(level),
             (None, Some(LEVEL_CONNECT)) => Some(LEVEL_CONNECT),
             (None, Some(_)) => Some(0),
@@ -422,21 +432,16 @@ impl Pipe {
     fn answer(
         &mut self,
         carrier: &Carrier<'_>,
-        fragment: &Fragment<'_>,
+        pdu: &Pdu,
+        (context, stub, fault): (u16, &[u8], Option<u32>),
         evidence: &Evidence,
-        output: &mut Output,
-        gaps: &mut Gaps,
+        (output, gaps): (&mut Output, &mut Gaps),
     ) {
-        let (context, stub, fault) = match fragment.content {
-            Content::Response { context, stub } => (context, stub, None),
-            Content::Fault { context, status } => (context, &[][..], Some(status)),
-            _ => return,
-        };
         let matches = self
             .calls
-            .get(&fragment.call_id)
+            .get(&pdu.header.call_id)
             .is_some_and(|open| open.context == context);
-        let sealed = fault.is_none() && fragment.auth_level == Some(LEVEL_PRIVACY);
+        let sealed = fault.is_none() && rpc::auth_level(pdu) == Some(LEVEL_PRIVACY);
         if !matches {
             let reason = match self.context(context) {
                 Some(Context::Other) => return,
@@ -449,7 +454,7 @@ impl Pipe {
             gaps.push(gap(carrier, reason, stub.len()));
             return;
         }
-        let Some(open) = self.calls.get_mut(&fragment.call_id) else {
+        let Some(open) = self.calls.get_mut(&pdu.header.call_id) else {
             return;
         };
         if let Some(exchange) = output.waiting(open.ticket) {
@@ -467,23 +472,23 @@ impl Pipe {
                     open.answer.clear();
                 }
                 open.answer.extend_from_slice(stub);
-                if !fragment.last {
+                if !rpc::is_last(pdu) {
                     return;
                 }
                 let stub = std::mem::take(&mut open.answer);
-                let representation = fragment.representation(open.syntax);
+                let representation = pdu.header.drep.representation(open.syntax);
                 let (answer, exact) = read_answer(open.opnum, representation, stub);
                 open.exact.1 = exact;
                 answer
             }
         };
-        if fault.is_none() && !fragment.last {
+        if fault.is_none() && !rpc::is_last(pdu) {
             return;
         }
         if let Some(exchange) = output.waiting(open.ticket) {
             exchange.answer = answer;
         }
-        if let Some(open) = self.calls.remove(&fragment.call_id) {
+        if let Some(open) = self.calls.remove(&pdu.header.call_id) {
             self.settle(open, output);
             if self.undecided.len() > UNDECIDED_MAX {
                 self.give_up_undecided(output, gaps);

@@ -1,287 +1,62 @@
-//! What the dissector needs of RPC fragments and FSRVP stubs, in its own words.
+//! What the dissector asks of RPC fragments.
 
 use fsrvp_wire::fsrvp::INTERFACE;
 use fsrvp_wire::ndr::{ByteOrder, Representation, TransferSyntax};
-use fsrvp_wire::{ErrorKind, Layer, ParseError};
-use uuid::{Uuid, uuid};
-
-const NDR32: Uuid = uuid!("8a885d04-1ceb-11c9-9fe8-08002b104860");
-const NDR64: Uuid = uuid!("71710533-beba-4937-8319-b5dbef9ccc36");
-const HEADER_LEN: usize = 16;
+use fsrvp_wire::rpce::{Bind, BindAck, ContextOutcome, Pdu, PfcFlags, ResultCode};
 
 /// What a bind or alter_context offers for one presentation context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Offer {
     pub(super) context: u16,
     pub(super) is_fsrvp: bool,
-    /// The transfer syntaxes that are known here.
+    /// The transfer syntaxes that can be read here.
     pub(super) syntaxes: Vec<TransferSyntax>,
 }
 
 /// What a server answers to one offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
+    /// `None` is a transfer syntax that cannot be read here.
     Accepted(Option<TransferSyntax>),
     Refused,
+    /// MS-RPCE 2.2.2.14: it was no offer, but a list of features.
     Features,
 }
 
-/// What a fragment carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Content<'a> {
-    Bind(Vec<Offer>),
-    BindAck(Vec<Outcome>),
-    BindNak,
-    Auth3,
-    Request {
-        context: u16,
-        opnum: u16,
-        stub: &'a [u8],
-    },
-    Response {
-        context: u16,
-        stub: &'a [u8],
-    },
-    Fault {
-        context: u16,
-        status: u32,
-    },
-    Other,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fragment<'a> {
-    pub(super) packet_type: u8,
-    pub(super) first: bool,
-    pub(super) last: bool,
-    pub(super) call_id: u32,
-    pub(super) byte_order: ByteOrder,
-    pub(super) auth_level: Option<u8>,
-    pub(super) content: Content<'a>,
-}
-
-impl Fragment<'_> {
-    /// How the stub is marshalled: the byte order is stated in every fragment.
-    pub(super) fn representation(&self, syntax: TransferSyntax) -> Representation {
-        Representation {
-            byte_order: self.byte_order,
-            syntax,
-        }
-    }
-}
-
-struct Cur<'a> {
-    b: &'a [u8],
-    at: usize,
-    le: bool,
-}
-impl<'a> Cur<'a> {
-    fn n(&mut self, n: usize) -> Result<&'a [u8], ParseError> {
-        let s = self
-            .b
-            .get(self.at..self.at + n)
-            .ok_or(err("fragment", self.at))?;
-        self.at += n;
-        Ok(s)
-    }
-    fn u8(&mut self) -> Result<u8, ParseError> {
-        Ok(self.n(1)?[0])
-    }
-    fn u16(&mut self) -> Result<u16, ParseError> {
-        let s: [u8; 2] = self.n(2)?.try_into().unwrap();
-        Ok(if self.le {
-            u16::from_le_bytes(s)
-        } else {
-            u16::from_be_bytes(s)
-        })
-    }
-    fn u32(&mut self) -> Result<u32, ParseError> {
-        let s: [u8; 4] = self.n(4)?.try_into().unwrap();
-        Ok(if self.le {
-            u32::from_le_bytes(s)
-        } else {
-            u32::from_be_bytes(s)
-        })
-    }
-    fn uuid(&mut self) -> Result<Uuid, ParseError> {
-        let s: [u8; 16] = self.n(16)?.try_into().unwrap();
-        Ok(if self.le {
-            Uuid::from_bytes_le(s)
-        } else {
-            Uuid::from_bytes(s)
-        })
-    }
-}
-fn err(field: &'static str, offset_bytes: usize) -> ParseError {
-    ParseError {
-        layer: Layer::Rpce,
-        offset_bytes,
-        field,
-        kind: ErrorKind::Truncated { needed: 0 },
-    }
-}
-
-pub(super) fn fragment_length(bytes: &[u8]) -> Result<Option<usize>, ParseError> {
-    if bytes.first().is_some_and(|v| *v != 5) || bytes.get(1).is_some_and(|v| *v > 1) {
-        return Err(ParseError {
-            layer: Layer::Rpce,
-            offset_bytes: 0,
-            field: "rpc_vers",
-            kind: ErrorKind::BadMagic,
-        });
-    }
-    if bytes.len() < HEADER_LEN {
-        return Ok(None);
-    }
-    let le = bytes[4] & 0xf0 == 0x10;
-    let l = if le {
-        u16::from_le_bytes([bytes[8], bytes[9]])
-    } else {
-        u16::from_be_bytes([bytes[8], bytes[9]])
+pub(super) fn offers(bind: &Bind) -> Vec<Offer> {
+    let offer = |element: &fsrvp_wire::rpce::ContextElement| Offer {
+        context: element.context_id,
+        // Whatever the version: one that the server does not accept has no calls.
+        is_fsrvp: element.abstract_syntax.uuid == INTERFACE,
+        syntaxes: element
+            .transfer_syntaxes
+            .iter()
+            .filter_map(|syntax| syntax.transfer_syntax())
+            .collect(),
     };
-    if usize::from(l) < HEADER_LEN {
-        return Err(ParseError {
-            layer: Layer::Rpce,
-            offset_bytes: 8,
-            field: "frag_length",
-            kind: ErrorKind::LengthOutOfRange,
-        });
-    }
-    Ok(Some(usize::from(l)))
+    bind.contexts.iter().map(offer).collect()
 }
 
-fn syntax(u: Uuid) -> Option<TransferSyntax> {
-    if u == NDR32 {
-        Some(TransferSyntax::Ndr32)
-    } else if u == NDR64 {
-        Some(TransferSyntax::Ndr64)
-    } else {
-        None
-    }
+pub(super) fn outcomes(ack: &BindAck) -> Vec<Outcome> {
+    let outcome = |result: &ContextOutcome| match result.result {
+        ResultCode::ACCEPTANCE => Outcome::Accepted(result.transfer_syntax.transfer_syntax()),
+        ResultCode::NEGOTIATE_ACK => Outcome::Features,
+        _ => Outcome::Refused,
+    };
+    ack.results.iter().map(outcome).collect()
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Fragment<'_>, ParseError> {
-    let le = bytes.get(4).is_some_and(|b| b & 0xf0 == 0x10);
-    let mut c = Cur {
-        b: bytes,
-        at: 2,
-        le,
-    };
-    let packet_type = c.u8()?;
-    let flags = c.u8()?;
-    c.n(4)?;
-    c.u16()?;
-    let auth_length = usize::from(c.u16()?);
-    let call_id = c.u32()?;
-    let (auth_level, end) = if auth_length > 0 {
-        let at = bytes
-            .len()
-            .checked_sub(auth_length + 8)
-            .ok_or(err("auth_length", 10))?;
-        let pad = usize::from(*bytes.get(at + 2).ok_or(err("auth_pad_length", at))?);
-        (bytes.get(at + 1).copied(), at.saturating_sub(pad))
-    } else {
-        (None, bytes.len())
-    };
-    let content = match packet_type {
-        0 => {
-            c.u32()?;
-            let context = c.u16()?;
-            let opnum = c.u16()?;
-            if flags & 0x80 != 0 {
-                c.n(16)?;
-            }
-            Content::Request {
-                context,
-                opnum,
-                stub: bytes.get(c.at..end).ok_or(err("stub", c.at))?,
-            }
-        }
-        2 => {
-            c.u32()?;
-            let context = c.u16()?;
-            c.u16()?;
-            Content::Response {
-                context,
-                stub: bytes.get(c.at..end).ok_or(err("stub", c.at))?,
-            }
-        }
-        3 => {
-            c.u32()?;
-            let context = c.u16()?;
-            c.u16()?;
-            Content::Fault {
-                context,
-                status: c.u32()?,
-            }
-        }
-        11 | 14 => {
-            c.u32()?;
-            c.u32()?;
-            let n = c.u8()?;
-            c.n(3)?;
-            let mut offers = Vec::new();
-            for _ in 0..n {
-                let context = c.u16()?;
-                let t = c.u8()?;
-                c.u8()?;
-                let a = c.uuid()?;
-                c.u32()?;
-                let mut syntaxes = Vec::new();
-                for _ in 0..t {
-                    let u = c.uuid()?;
-                    c.u32()?;
-                    syntaxes.extend(syntax(u));
-                }
-                offers.push(Offer {
-                    context,
-                    is_fsrvp: a == INTERFACE,
-                    syntaxes,
-                });
-            }
-            Content::Bind(offers)
-        }
-        12 | 15 => {
-            c.u32()?;
-            c.u32()?;
-            let l = usize::from(c.u16()?);
-            c.n(l)?;
-            while c.at % 4 != 0 {
-                c.n(1)?;
-            }
-            let n = c.u8()?;
-            c.n(3)?;
-            let mut r = Vec::new();
-            for _ in 0..n {
-                let res = c.u16()?;
-                c.u16()?;
-                let u = c.uuid()?;
-                c.u32()?;
-                r.push(match res {
-                    0 => Outcome::Accepted(syntax(u)),
-                    3 => Outcome::Features,
-                    _ => Outcome::Refused,
-                });
-            }
-            Content::BindAck(r)
-        }
-        13 => Content::BindNak,
-        16 => Content::Auth3,
-        _ => Content::Other,
-    };
-    Ok(Fragment {
-        packet_type,
-        first: flags & 1 != 0,
-        last: flags & 2 != 0,
-        call_id,
-        byte_order: if le {
-            ByteOrder::Little
-        } else {
-            ByteOrder::Big
-        },
-        auth_level,
-        content,
-    })
+pub(super) fn is_first(pdu: &Pdu) -> bool {
+    pdu.header.pfc_flags.has(PfcFlags::FIRST_FRAG)
+}
+
+pub(super) fn is_last(pdu: &Pdu) -> bool {
+    pdu.header.pfc_flags.has(PfcFlags::LAST_FRAG)
+}
+
+/// The authentication level of the fragment's own security trailer.
+pub(super) fn auth_level(pdu: &Pdu) -> Option<u8> {
+    pdu.auth.as_ref().map(|auth| auth.auth_level.0)
 }
 
 /// The name of a representation in the reports.
