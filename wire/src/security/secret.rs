@@ -2,7 +2,7 @@
 
 use std::fmt;
 use subtle::ConstantTimeEq as _;
-use zeroize::{Zeroize as _, ZeroizeOnDrop};
+use zeroize::ZeroizeOnDrop;
 
 /// A secret of fixed length, such as a session key or a password hash.
 #[derive(Clone, ZeroizeOnDrop)]
@@ -102,11 +102,6 @@ impl<const N: usize> From<Secret<N>> for SecretKey {
 #[must_use]
 pub(crate) fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
-}
-
-/// Wipes a buffer that held a secret for a moment.
-pub(crate) fn wipe(bytes: &mut [u8]) {
-    bytes.zeroize();
 }
 
 #[cfg(test)]

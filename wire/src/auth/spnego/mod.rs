@@ -1,0 +1,1 @@
+//! RFC 4178 and MS-SPNG: SPNEGO around NTLM.
