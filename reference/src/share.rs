@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::agent::{ShareCatalogue, ShareInfo, Support};
 use crate::backend::{BackendError, BackendKind, BackendSnapshot, ShadowBackend, default_place};
 use crate::tree::{Tree, TreeError, file_store_of};
 use gate::{Gate, Gatekeeper};
@@ -415,6 +416,27 @@ impl ShareTable {
         place::must_be_invisible(shares.values(), &share)?;
         shares.insert(key, Arc::clone(&share));
         Ok(share)
+    }
+}
+
+impl ShareCatalogue for ShareTable {
+    fn find(&self, share_name: &str) -> Option<ShareInfo> {
+        let share = ShareTable::find(self, share_name)?;
+        if matches!(share.kind, ShareKind::Exposed { .. }) {
+            return None;
+        }
+        let support = match share.supports_shadow_copies() {
+            Ok(_) => Support::Supported,
+            Err(reason) => {
+                tracing::debug!(share = share.name, %reason, "no shadow copies");
+                Support::Unsupported
+            }
+        };
+        Some(ShareInfo {
+            name: share.name.clone(),
+            volume_name: share.volume_name.clone(),
+            support,
+        })
     }
 }
 

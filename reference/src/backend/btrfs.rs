@@ -55,7 +55,7 @@ impl ShadowBackend for BtrfsBackend {
         create_snapshot(place.as_fd(), &name, source.as_fd(), request.writable).map_err(
             |error| match error {
                 Errno::EXIST => BackendError::Exists(snapshot.container()),
-                Errno::XDEV => BackendError::unsupported(
+                Errno::XDEV | Errno::NOTTY => BackendError::unsupported(
                     &request.place,
                     "the place for shadow copies is on another file system than the share",
                 ),

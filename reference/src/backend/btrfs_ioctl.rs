@@ -67,7 +67,8 @@ pub(super) fn is_read_only(subvolume: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(flags & u64::from(BTRFS_SUBVOL_RDONLY) != 0)
 }
 
-/// From now on nothing in the subvolume can be written, whatever handles are open.
+/// From now on nothing in the subvolume can be opened to be written, created or removed. The
+/// kernel lets descriptors go on that were open for writing before.
 pub(super) fn set_read_only(subvolume: BorrowedFd<'_>) -> Result<(), Errno> {
     let flags = u64::from(BTRFS_SUBVOL_RDONLY);
     // SAFETY: the call reads one u64.

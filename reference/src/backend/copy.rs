@@ -207,7 +207,7 @@ fn open_container(snapshot: &BackendSnapshot) -> Result<OwnedFd, BackendError> {
     if snapshot.kind != BackendKind::Copy {
         return Err(BackendError::NotMine(path));
     }
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let opened = rustix::fs::open(&path, flags, Mode::empty());
     let directory = opened.map_err(|error| BackendError::io(&path, error))?;
     match is_subvolume(&directory) {

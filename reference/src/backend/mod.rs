@@ -151,8 +151,9 @@ pub trait ShadowBackend: Send + Sync + std::fmt::Debug {
     /// When it does not exist or cannot be sealed.
     fn seal(&self, snapshot: &BackendSnapshot) -> Result<(), BackendError>;
 
-    /// Whether a sealed backend snapshot refuses writes of other programs too. Where not, the
-    /// server's own gate is what holds.
+    /// Whether a sealed backend snapshot refuses writes of other programs too, except through
+    /// descriptors that they opened before. What comes through the server is held by its own gate
+    /// in any case, handles that were opened before included.
     fn seals_on_disk(&self, snapshot: &BackendSnapshot) -> bool;
 
     /// Deletes it with all it holds.

@@ -83,7 +83,10 @@ pub(super) fn entries(
 ) -> Result<Vec<(std::ffi::OsString, FileType)>, Errno> {
     use std::os::unix::ffi::OsStringExt;
     let mut found = Vec::new();
-    for entry in Dir::read_from(directory)? {
+    // A descriptor that only names the directory, or has been read before, cannot be read from.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let readable = rustix::fs::openat(directory, ".", flags, Mode::empty())?;
+    for entry in Dir::new(readable)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if name == b"." || name == b".." {

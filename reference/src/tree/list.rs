@@ -21,7 +21,10 @@ pub struct Entry {
 /// Names of a directory as they lie on disk, without `.`, `..` and the hidden directory.
 pub(super) fn names(directory: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, TreeError> {
     let mut names = Vec::new();
-    for entry in Dir::read_from(directory)? {
+    // The handle only names the directory; and each listing starts anew.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let readable = rustix::fs::openat(directory, ".", flags, Mode::empty())?;
+    for entry in Dir::new(readable)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if name != b"." && name != b".." && !is_hidden(name) {

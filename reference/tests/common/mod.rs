@@ -1,0 +1,82 @@
+//! A btrfs file system for a test, on a loop device.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// A fresh btrfs in a file, mounted; unmounted and detached when dropped.
+pub struct Btrfs {
+    directory: TempDir,
+}
+
+impl Btrfs {
+    /// `None`, after saying why, when this machine cannot; under CI that is a failure.
+    pub fn mount() -> Option<Self> {
+        match Self::try_mount() {
+            Ok(mounted) => Some(mounted),
+            Err(reason) => {
+                assert!(
+                    std::env::var_os("CI").is_none(),
+                    "btrfs cannot be tested: {reason}"
+                );
+                eprintln!("SKIPPED, btrfs cannot be tested: {reason}");
+                None
+            }
+        }
+    }
+
+    fn try_mount() -> Result<Self, String> {
+        if !rustix::process::geteuid().is_root() {
+            return Err("a loop device needs root".to_owned());
+        }
+        let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let image = directory.path().join("image");
+        let file = std::fs::File::create(&image).map_err(|error| error.to_string())?;
+        file.set_len(256 << 20).map_err(|error| error.to_string())?;
+        run(Command::new("mkfs.btrfs").arg("-q").arg(&image))?;
+        std::fs::create_dir(directory.path().join("mounted")).map_err(|error| error.to_string())?;
+        let mounted = Self { directory };
+        run(Command::new("mount")
+            .args(["-o", "loop"])
+            .arg(&image)
+            .arg(mounted.path()))?;
+        Ok(mounted)
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.directory.path().join("mounted")
+    }
+
+    pub fn subvolume(&self, name: &str) -> PathBuf {
+        let path = self.path().join(name);
+        run(Command::new("btrfs")
+            .args(["-q", "subvolume", "create"])
+            .arg(&path))
+        .unwrap();
+        path
+    }
+}
+
+impl Drop for Btrfs {
+    fn drop(&mut self) {
+        if run(Command::new("umount").arg(self.path())).is_err() {
+            // Something of a failed test is still open; the rest happens when it closes.
+            let _ = run(Command::new("umount").arg("-l").arg(self.path()));
+        }
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let name = Path::new(command.get_program()).display().to_string();
+    let output = command
+        .output()
+        .map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "{name}: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    ))
+}
