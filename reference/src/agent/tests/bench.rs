@@ -1,0 +1,373 @@
+//! An agent with two supported shares on stores of their own, an alias and an unsupported share,
+//! whose effects succeed at once unless a test holds or fails them.
+
+use crate::agent::{
+    Agent, AgentConfig, BackendRef, CallToken, Caller, Completion, Durations, Effect, EffectFailed,
+    EffectId, IdSource, Now, ShareCatalogue, ShareInfo, State, Status, Support,
+};
+use fsrvp_wire::fsrvp::{
+    Call, Context, Hresult, Reply, ShadowCopyId, ShadowCopySetId, abort_shadow_copy_set,
+    add_to_shadow_copy_set, commit_shadow_copy_set, delete_share_mapping, expose_shadow_copy_set,
+    get_share_mapping, get_supported_version, is_path_shadow_copied, is_path_supported,
+    prepare_shadow_copy_set, recovery_complete_shadow_copy_set, set_context, start_shadow_copy_set,
+};
+use fsrvp_wire::ndr::WideString;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+pub(super) const MINUTE_MS: u32 = 60_000;
+pub(super) const UNKNOWN: Uuid = Uuid::from_u128(0xDEAD);
+
+struct Counting(u128);
+
+impl IdSource for Counting {
+    fn new_id(&mut self) -> Uuid {
+        self.0 += 1;
+        Uuid::from_u128(self.0)
+    }
+}
+
+struct Shares;
+
+impl ShareCatalogue for Shares {
+    fn find(&self, share_name: &str) -> Option<ShareInfo> {
+        let (name, volume, support) = match share_name.to_lowercase().as_str() {
+            "data" => ("data", "one", Support::Supported),
+            "alias" => ("alias", "one", Support::Supported),
+            "more" => ("more", "two", Support::Supported),
+            "hidden$" => ("hidden$", "three", Support::Supported),
+            "plain" => ("plain", "four", Support::Unsupported),
+            _ => return None,
+        };
+        Some(ShareInfo {
+            name: name.to_owned(),
+            volume_name: volume.to_owned(),
+            support,
+        })
+    }
+}
+
+/// What becomes of an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Succeeds,
+    Fails,
+    /// The test completes it later.
+    Held,
+}
+
+pub(super) struct Bench {
+    pub(super) agent: Agent,
+    pub(super) now: Duration,
+    pub(super) caller: Caller,
+    /// Decides by the effect's kind; see [`kind`].
+    pub(super) fate: Box<dyn Fn(&Effect) -> Fate>,
+    pub(super) held: Vec<(EffectId, Effect)>,
+    /// Every effect, in order.
+    pub(super) seen: Vec<Effect>,
+    /// What the configuration store holds.
+    pub(super) stored: State,
+    replies: Vec<(CallToken, Reply)>,
+    last_token: u64,
+}
+
+pub(super) fn permitted(address: &str) -> Caller {
+    Caller {
+        address: address.parse().expect("an address"),
+        user: "admin".to_owned(),
+        backup_rights: true,
+        auth_type: 0x0A,
+        auth_level: 0x05,
+    }
+}
+
+impl Bench {
+    pub(super) fn new() -> Bench {
+        Bench::restarted(State::default())
+    }
+
+    pub(super) fn restarted(stored: State) -> Bench {
+        let config = AgentConfig {
+            durations: Durations::nominal(),
+            owner_machine_name: "NODE1".to_owned(),
+            retry_limit: 5,
+            versions: (1, 1),
+        };
+        let first_id = stored.sets.len() as u128 * 1000;
+        Bench {
+            agent: Agent::new(
+                config,
+                Box::new(Counting(first_id)),
+                Arc::new(Shares),
+                stored.clone(),
+            ),
+            now: Duration::from_secs(1),
+            caller: permitted("127.0.0.1"),
+            fate: Box::new(|_| Fate::Succeeds),
+            held: Vec::new(),
+            seen: Vec::new(),
+            stored,
+            replies: Vec::new(),
+            last_token: 0,
+        }
+    }
+
+    pub(super) fn time(&self) -> Now {
+        Now {
+            monotonic: self.now,
+            filetime: 133_000_000_000_000_000,
+        }
+    }
+
+    /// Sends a call; its reply is with [`Bench::reply_to`] as soon as there is one.
+    pub(super) fn send(&mut self, call: Call) -> CallToken {
+        self.last_token += 1;
+        let token = CallToken(self.last_token);
+        let (caller, now) = (self.caller.clone(), self.time());
+        self.agent.handle_call(token, &caller, call, now);
+        self.settle();
+        token
+    }
+
+    pub(super) fn reply_to(&self, token: CallToken) -> Option<&Reply> {
+        let replies: Vec<_> = self
+            .replies
+            .iter()
+            .filter(|(other, _)| *other == token)
+            .collect();
+        assert!(replies.len() <= 1, "two replies to one call");
+        replies.first().map(|(_, reply)| reply)
+    }
+
+    /// Sends a call that has to be answered at once.
+    pub(super) fn call(&mut self, call: Call) -> Reply {
+        let token = self.send(call);
+        self.reply_to(token).expect("an answer at once").clone()
+    }
+
+    pub(super) fn status(&mut self, call: Call) -> Hresult {
+        self.call(call).status()
+    }
+
+    /// Moves the time on, and lets every alarm on the way ring.
+    pub(super) fn pass(&mut self, by: Duration) {
+        let until = self.now + by;
+        while let Some(at) = self.agent.poll_timeout().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.agent.handle_timeout(self.time());
+            self.settle();
+        }
+        self.now = until;
+    }
+
+    pub(super) fn complete(&mut self, id: EffectId, effect: &Effect, fails: bool) {
+        let result = if fails {
+            Err(EffectFailed("the disk is on fire".to_owned()))
+        } else {
+            Ok(done(effect))
+        };
+        if let (Effect::Persist(state), false) = (effect, fails) {
+            self.stored = state.clone();
+        }
+        let now = self.time();
+        self.agent.handle_completion(id, result, now);
+        self.settle();
+    }
+
+    /// Completes what is held, oldest first.
+    pub(super) fn release(&mut self) {
+        self.fate = Box::new(|_| Fate::Succeeds);
+        for (id, effect) in std::mem::take(&mut self.held) {
+            self.complete(id, &effect, false);
+        }
+    }
+
+    fn settle(&mut self) {
+        loop {
+            while let Some(reply) = self.agent.poll_reply() {
+                self.replies.push(reply);
+            }
+            let Some((id, effect)) = self.agent.poll_effect() else {
+                return;
+            };
+            self.seen.push(effect.clone());
+            match (self.fate)(&effect) {
+                Fate::Succeeds => self.complete(id, &effect, false),
+                Fate::Fails => self.complete(id, &effect, true),
+                Fate::Held => self.held.push((id, effect)),
+            }
+        }
+    }
+
+    /// Brings a set of share `data` to `status`.
+    pub(super) fn reach(
+        &mut self,
+        context: Context,
+        status: Status,
+    ) -> (ShadowCopySetId, ShadowCopyId) {
+        assert_eq!(self.status(set_context(context)), Hresult::ZERO);
+        let set = self.start();
+        if status == Status::Started {
+            return (set, ShadowCopyId(UNKNOWN));
+        }
+        let copy = self.add(set, "data");
+        if status == Status::CreationInProgress {
+            self.fate = Box::new(|effect| {
+                if kind(effect) == "commit" {
+                    Fate::Held
+                } else {
+                    Fate::Succeeds
+                }
+            });
+            self.send(commit(set));
+            return (set, copy);
+        }
+        let steps = [
+            (Status::Committed, commit(set)),
+            (Status::Exposed, expose(set)),
+            (Status::Recovered, recover(set)),
+        ];
+        for (reached, call) in steps {
+            if status >= reached {
+                assert_eq!(self.status(call), Hresult::ZERO, "to {reached:?}");
+            }
+        }
+        (set, copy)
+    }
+
+    pub(super) fn start(&mut self) -> ShadowCopySetId {
+        match self.call(start()) {
+            Reply::StartShadowCopySet(response) => {
+                assert_eq!(response.status, Hresult::ZERO);
+                response.shadow_copy_set_id
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn add(&mut self, set: ShadowCopySetId, share: &str) -> ShadowCopyId {
+        match self.call(add(set, share)) {
+            Reply::AddToShadowCopySet(response) => {
+                assert_eq!(response.status, Hresult::ZERO);
+                response.shadow_copy_id
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The kinds of all effects so far.
+    pub(super) fn kinds(&self) -> Vec<&'static str> {
+        self.seen.iter().map(kind).collect()
+    }
+}
+
+fn done(effect: &Effect) -> Completion {
+    match effect {
+        Effect::Commit { copies, .. } => Completion::Copied(
+            copies
+                .iter()
+                .map(|copy| (copy.shadow_copy_id, made(copy.shadow_copy_id)))
+                .collect(),
+        ),
+        _ => Completion::Done,
+    }
+}
+
+pub(super) fn made(id: ShadowCopyId) -> BackendRef {
+    BackendRef(serde_json::json!(format!("copy of {id}")))
+}
+
+pub(super) fn kind(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Persist(_) => "persist",
+        Effect::Prepare { .. } => "prepare",
+        Effect::Commit { .. } => "commit",
+        Effect::Expose { .. } => "expose",
+        Effect::Seal { .. } => "seal",
+        Effect::Remove { .. } => "remove",
+    }
+}
+
+fn unc(share: &str) -> WideString {
+    WideString::from_text(&format!(r"\\node1\{share}"))
+}
+
+pub(super) fn version() -> Call {
+    Call::GetSupportedVersion(get_supported_version::Request)
+}
+pub(super) fn set_context(context: Context) -> Call {
+    Call::SetContext(set_context::Request { context })
+}
+pub(super) fn start() -> Call {
+    Call::StartShadowCopySet(start_shadow_copy_set::Request {
+        client_shadow_copy_set_id: Uuid::from_u128(77),
+    })
+}
+pub(super) fn add(shadow_copy_set_id: ShadowCopySetId, share: &str) -> Call {
+    Call::AddToShadowCopySet(add_to_shadow_copy_set::Request {
+        client_shadow_copy_id: Uuid::from_u128(78),
+        shadow_copy_set_id,
+        share_name: unc(share),
+    })
+}
+pub(super) fn prepare(shadow_copy_set_id: ShadowCopySetId) -> Call {
+    Call::PrepareShadowCopySet(prepare_shadow_copy_set::Request {
+        shadow_copy_set_id,
+        timeout_ms: MINUTE_MS,
+    })
+}
+pub(super) fn commit(shadow_copy_set_id: ShadowCopySetId) -> Call {
+    Call::CommitShadowCopySet(commit_shadow_copy_set::Request {
+        shadow_copy_set_id,
+        timeout_ms: MINUTE_MS,
+    })
+}
+pub(super) fn expose(shadow_copy_set_id: ShadowCopySetId) -> Call {
+    Call::ExposeShadowCopySet(expose_shadow_copy_set::Request {
+        shadow_copy_set_id,
+        timeout_ms: MINUTE_MS,
+    })
+}
+pub(super) fn recover(shadow_copy_set_id: ShadowCopySetId) -> Call {
+    Call::RecoveryCompleteShadowCopySet(recovery_complete_shadow_copy_set::Request {
+        shadow_copy_set_id,
+    })
+}
+pub(super) fn abort(shadow_copy_set_id: ShadowCopySetId) -> Call {
+    Call::AbortShadowCopySet(abort_shadow_copy_set::Request { shadow_copy_set_id })
+}
+pub(super) fn supported(share: &str) -> Call {
+    Call::IsPathSupported(is_path_supported::Request {
+        share_name: unc(share),
+    })
+}
+pub(super) fn copied(share: &str) -> Call {
+    Call::IsPathShadowCopied(is_path_shadow_copied::Request {
+        share_name: unc(share),
+    })
+}
+pub(super) fn mapping(
+    shadow_copy_set_id: ShadowCopySetId,
+    shadow_copy_id: ShadowCopyId,
+    share: &str,
+    level: u32,
+) -> Call {
+    Call::GetShareMapping(get_share_mapping::Request {
+        shadow_copy_id,
+        shadow_copy_set_id,
+        share_name: unc(share),
+        level,
+    })
+}
+pub(super) fn delete(
+    shadow_copy_set_id: ShadowCopySetId,
+    shadow_copy_id: ShadowCopyId,
+    share: &str,
+) -> Call {
+    Call::DeleteShareMapping(delete_share_mapping::Request {
+        shadow_copy_set_id,
+        shadow_copy_id,
+        share_name: unc(share),
+    })
+}

@@ -1,0 +1,8 @@
+//! The agent seen from its door: calls, effects and time in, replies out.
+
+mod bench;
+mod effects;
+mod laws;
+mod rules;
+mod table;
+mod timers;
