@@ -7,5 +7,7 @@
 
 pub mod file;
 pub mod link;
+pub mod manifest;
 
 pub use file::{CaptureError, CaptureReader, Packet};
+pub use manifest::{ExpectedCall, Manifest};

@@ -1,0 +1,49 @@
+//! What is known of a stored capture: the file `manifest.toml` beside it.
+
+use serde::Deserialize;
+
+/// The manifest of a stored capture.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// What the capture shows, in one sentence.
+    pub what: String,
+    /// Who recorded it, where and when, or from which other one it was made.
+    pub origin: String,
+    /// The client, with its version.
+    pub tool: String,
+    /// The server, with its version and what was set there.
+    pub peer: String,
+    /// The licence of the file.
+    pub licence: String,
+    /// The server's port.
+    pub port: u16,
+    /// Every FSRVP call in it, in the order of the requests.
+    pub calls: Vec<ExpectedCall>,
+}
+
+/// A call that a capture holds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedCall {
+    /// The frame in which its request begins.
+    pub frame: u64,
+    /// The number of its connection.
+    pub stream: u64,
+    /// Its RPC call id.
+    pub call_id: u32,
+    /// The method, or `opnum13` for one without a name.
+    pub method: String,
+    /// The return value such as `0x00000000`, or `fault 0x1c010002`, or nothing.
+    pub code: String,
+}
+
+impl Manifest {
+    /// Reads the text of a manifest.
+    ///
+    /// # Errors
+    /// It is no TOML, a key is missing or not known.
+    pub fn parse(text: &str) -> Result<Manifest, toml::de::Error> {
+        toml::from_str(text)
+    }
+}
