@@ -3,9 +3,7 @@
 
 use fsrvp::capture::{CaptureReader, ExpectedCall, Manifest, link};
 use fsrvp::flow::tcp::Stamp;
-use fsrvp::flow::{
-    Answer, Direction, Dissector, Event, Exchange, GapReason, Request, StreamId,
-};
+use fsrvp::flow::{Answer, Direction, Dissector, Event, Exchange, GapReason, Request, StreamId};
 use fsrvp::run::decode::{DecodeError, DecodeOptions, Format, decode};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -332,8 +330,16 @@ fn streamed(packets: &[Vec<u8>], sizes: &[usize]) -> Vec<Event> {
         };
         let to_server = segment.destination.port() == 10445;
         let (client, server, direction) = match to_server {
-            true => (segment.source, segment.destination, Direction::ClientToServer),
-            false => (segment.destination, segment.source, Direction::ServerToClient),
+            true => (
+                segment.source,
+                segment.destination,
+                Direction::ClientToServer,
+            ),
+            false => (
+                segment.destination,
+                segment.source,
+                Direction::ServerToClient,
+            ),
         };
         let stream = *streams
             .entry(client)
@@ -361,9 +367,9 @@ fn a_capture_without_its_bind_is_read_where_a_call_proves_the_interface() {
     let first_call = 23;
     let rest: Vec<Vec<u8>> = packets[first_call..].to_vec();
     let found = events(&rest);
-    let unknown = found.iter().any(|event| {
-        matches!(event, Event::Gap(gap) if gap.reason == GapReason::UnknownInterface)
-    });
+    let unknown = found
+        .iter()
+        .any(|event| matches!(event, Event::Gap(gap) if gap.reason == GapReason::UnknownInterface));
     assert!(!unknown, "{found:?}");
     assert_eq!(essences(&found).len(), whole.len());
 }

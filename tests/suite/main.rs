@@ -1,4 +1,5 @@
 //! House rules, traceability, the command line and the decoder, as ordinary tests.
 
 mod cli;
+mod decode;
 mod tidy;
