@@ -1,11 +1,13 @@
 //! Real DCE/RPC traffic: every PDU parses and goes out byte for byte, and what it carries too.
 
+use fsrvp_wire::auth::ntlm::{AuthenticateMessage, NtHash, Role, SecurityContext, crypto};
 use fsrvp_wire::fsrvp::{Call, INTERFACE, INTERFACE_VERSION, Opnum, Reply};
-use fsrvp_wire::ndr::TransferSyntax;
+use fsrvp_wire::ndr::{Representation, TransferSyntax};
 use fsrvp_wire::rpce::{
     Assembler, AuthLevel, Body, FaultStatus, NDR32, PType, Pdu, ProviderReason, ResultCode,
-    SyntaxId, fragment, next_fragment,
+    RpcSecurity, SecurityError, SecurityTrailer, SyntaxId, fragment, next_fragment,
 };
+use fsrvp_wire::security::Secret;
 use proptest::prelude::{any, prop_assert_eq, proptest};
 use proptest::sample::Index;
 use std::collections::BTreeMap;
@@ -214,6 +216,161 @@ fn trailers_state_their_level() {
     assert_eq!(level("rpcclient-packet"), Some(AuthLevel::PKT));
     assert_eq!(level("rpcclient-connect"), Some(AuthLevel::CONNECT));
     assert_eq!(level("torture-noauth"), None);
+}
+
+/// The security contexts of a capture whose client logged on by NTLM with a known password.
+fn contexts(pdus: &[Pdu]) -> (RpcSecurity, RpcSecurity) {
+    let tokens: Vec<(PType, SecurityTrailer)> = pdus
+        .iter()
+        .filter_map(|pdu| Some((pdu.body.ptype(), pdu.auth.clone()?)))
+        .collect();
+    let token = |ptype| {
+        let (_, trailer) = tokens
+            .iter()
+            .find(|(found, _)| *found == ptype)
+            .expect("a token");
+        trailer
+    };
+    let last = token(PType::AUTH_3);
+    let message = AuthenticateMessage::parse(&last.auth_value).expect("the third token");
+    let text = |bytes: &[u8]| {
+        let units: Vec<u16> = bytes
+            .chunks_exact(2)
+            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+            .collect();
+        String::from_utf16(&units).expect("a name")
+    };
+    let response_key = crypto::ntowf_v2(
+        &NtHash::of_password("AdminPass1!"),
+        &text(&message.user_name),
+        &text(&message.domain_name),
+    );
+    let proof: [u8; 16] = message.nt_challenge_response[..16]
+        .try_into()
+        .expect("a proof");
+    let exchanged: [u8; 16] = message
+        .encrypted_random_session_key
+        .as_slice()
+        .try_into()
+        .expect("a key");
+    let base_key = crypto::session_base_key(&response_key, &proof);
+    let key = Secret::new(crypto::rc4k(&base_key, exchanged));
+    let side = |role| {
+        RpcSecurity::new(
+            SecurityContext::new(role, message.negotiate_flags, &key),
+            last.auth_type,
+            last.auth_level,
+            last.auth_context_id,
+        )
+    };
+    (side(Role::Client), side(Role::Server))
+}
+
+fn is_request(bytes: &[u8]) -> bool {
+    bytes[2] == PType::REQUEST.0
+}
+
+/// Opens every request as the server and every response as the client; returns calls with codes.
+fn opened(name: &str) -> Vec<(Pdu, Vec<u8>)> {
+    let (_, bytes) = CAPTURES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .expect("a capture");
+    let fragments = split(bytes);
+    let (mut client, mut server) = contexts(&pdus_of(name));
+    fragments
+        .into_iter()
+        .filter(|bytes| is_request(bytes) || bytes[2] == PType::RESPONSE.0)
+        .map(|bytes| {
+            let side = match is_request(bytes) {
+                true => &mut server,
+                false => &mut client,
+            };
+            let pdu = side
+                .unprotect(bytes)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            (pdu, bytes.to_vec())
+        })
+        .collect()
+}
+
+#[test]
+fn signed_and_sealed_traffic_opens_with_the_password() {
+    for name in [
+        "rpcclient-packet",
+        "rpcclient-sign",
+        "rpcclient-seal",
+        "impacket-integrity",
+        "impacket-privacy",
+    ] {
+        let mut opnum = Opnum(0);
+        for (pdu, _) in opened(name) {
+            match pdu.body {
+                Body::Request(request) => {
+                    opnum = Opnum(request.opnum);
+                    let (_, rest) = Call::parse_prefix(opnum, &request.stub, Representation::NDR32)
+                        .expect(name);
+                    // MS-RPCE 2.2.2.13: clients may put a verification trailer behind a stub.
+                    let trailer = [0x8a, 0xe3, 0x13, 0x71, 0x02, 0xf4, 0x36, 0x71];
+                    let known = rest.windows(8).any(|bytes| bytes == trailer);
+                    assert!(rest.is_empty() || known, "{name}: {rest:02x?}");
+                }
+                Body::Response(response) => {
+                    Reply::parse_strict(opnum, &response.stub, Representation::NDR32).expect(name);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_protected_here_equals_what_samba_sent() {
+    for name in ["rpcclient-packet", "rpcclient-sign", "rpcclient-seal"] {
+        let (mut client, mut server) = contexts(&pdus_of(name));
+        for (pdu, bytes) in opened(name) {
+            let side = match is_request(&bytes) {
+                true => &mut client,
+                false => &mut server,
+            };
+            let plain = Pdu { auth: None, ..pdu };
+            assert_eq!(
+                side.protect(&plain).expect("can be protected"),
+                bytes,
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_changed_bit_or_a_missing_trailer_is_refused() {
+    for name in ["rpcclient-sign", "rpcclient-seal"] {
+        let (_, bytes) = CAPTURES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .expect("a capture");
+        let first = split(bytes)
+            .into_iter()
+            .find(|bytes| is_request(bytes))
+            .expect("a request");
+        for at in 16..first.len() {
+            let mut changed = first.to_vec();
+            changed[at] ^= 0x01;
+            let (_, mut server) = contexts(&pdus_of(name));
+            assert!(
+                server.unprotect(&changed).is_err(),
+                "{name}: bit at byte {at}"
+            );
+        }
+        let (_, mut server) = contexts(&pdus_of(name));
+        let mut bare = Pdu::parse(first).expect("parses");
+        bare.auth = None;
+        assert_eq!(
+            server.unprotect(&bare.emit()),
+            Err(SecurityError::TrailerMissing)
+        );
+    }
 }
 
 proptest! {

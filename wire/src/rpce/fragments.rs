@@ -5,7 +5,6 @@ use crate::ndr::ByteOrder;
 use crate::rpce::{
     Body, DataRepresentation, Fault, HEADER_LEN, Pdu, PfcFlags, Request, Response, TRAILER_LEN,
 };
-use uuid::Uuid;
 
 /// How long a joined stub may become, in bytes.
 pub const JOINED_STUB_MAX: usize = 0x2_0000;
@@ -190,23 +189,12 @@ fn difference(first: &Pdu, next: &Pdu) -> Option<&'static str> {
 /// of the signature, 0 without one. A multiple of what signing or NDR aligns to, and never zero.
 #[must_use]
 pub fn stub_room(body: &Body, max_frag: usize, auth_value_len: usize) -> usize {
-    let object = match body {
-        Body::Request(Request {
-            object: Some(_), ..
-        }) => size_of::<Uuid>(),
-        _ => 0,
-    };
-    let fixed = match body {
-        Body::Fault(_) => HEADER_LEN + 16,
-        _ => HEADER_LEN + 8,
-    };
     let trailer = match auth_value_len {
         0 => 0,
         length => TRAILER_LEN.saturating_add(length),
     };
     let room = max_frag
-        .saturating_sub(fixed)
-        .saturating_sub(object)
+        .saturating_sub(body.stub_at())
         .saturating_sub(trailer);
     (room / AUTH_ALIGNMENT).max(1) * AUTH_ALIGNMENT
 }

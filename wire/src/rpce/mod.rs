@@ -15,6 +15,7 @@ mod header;
 mod pdu;
 mod request;
 mod response;
+mod security;
 mod security_trailer;
 mod syntax;
 
@@ -33,6 +34,7 @@ pub use header::{DataRepresentation, HEADER_LEN, Header};
 pub use pdu::{Body, Pdu};
 pub use request::Request;
 pub use response::Response;
+pub use security::{RpcSecurity, SecurityError};
 pub use security_trailer::{SecurityTrailer, TRAILER_LEN};
 pub use syntax::{BIND_TIME_FEATURES_PREFIX, BindTimeFeatures, NDR32, NDR64, SyntaxId};
 

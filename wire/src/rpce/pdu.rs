@@ -94,6 +94,16 @@ impl Body {
         }
     }
 
+    /// Where the stub begins, in bytes from the start of the PDU.
+    pub(super) fn stub_at(&self) -> usize {
+        let before = match self {
+            Body::Request(request) if request.object.is_some() => 24,
+            Body::Fault(_) => 16,
+            _ => 8,
+        };
+        HEADER_LEN.saturating_add(before)
+    }
+
     fn parse(reader: &mut Reader<'_>, ptype: PType, flags: PfcFlags) -> Result<Self, ParseError> {
         Ok(match ptype {
             PType::REQUEST => {
