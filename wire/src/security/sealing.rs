@@ -3,7 +3,7 @@
 use super::{Cipher, SecretKey, SecurityError};
 use crate::emit::Writer;
 use aes::{Aes128, Aes256};
-use aes_gcm::aead::consts::{U11, U12, U16};
+use aes_gcm::aead::consts::{U11, U16};
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes128Gcm, Aes256Gcm, Tag};
 use ccm::Ccm;

@@ -131,8 +131,10 @@ impl SecurityContext {
     /// MS-SPNG 3.3.5.1: the first message of the application uses the same RC4 state as the
     /// signature over SPNEGO's mechanism list did, in both directions.
     ///
-    /// The specification says nothing about the sequence numbers; they go on (so do Samba's).
-    pub(in crate::auth) fn reset_cipher_states(&mut self) {
+    /// The specification says nothing about the sequence numbers; they go on (so do Samba's). The
+    /// SPNEGO of this crate calls this itself; who follows a recorded logon must call it after each
+    /// of the two signatures.
+    pub fn reset_cipher_states(&mut self) {
         self.outgoing.reset_cipher_state();
         self.incoming.reset_cipher_state();
     }
