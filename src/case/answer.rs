@@ -172,7 +172,7 @@ impl fmt::Display for OutValue {
 
 /// The out parameters of each method, by the specification's names.
 #[must_use]
-pub fn out_parameters(method: Opnum) -> &'static [&'static str] {
+pub(super) fn out_parameters(method: Opnum) -> &'static [&'static str] {
     match method {
         Opnum::GetSupportedVersion => &["MinVersion", "MaxVersion"],
         Opnum::StartShadowCopySet => &["ShadowCopySetId"],

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::requirement::{Catalogue, FileError, RequirementId, line_of, nearest, read_toml};
+use fsrvp_wire::fsrvp::Hresult;
 use serde::Deserialize;
 
 /// One known deviation.
@@ -12,7 +13,8 @@ pub struct Deviation {
     pub case: Option<String>,
     /// The requirement that is not followed.
     pub requirement: RequirementId,
-    /// What comes instead, as a report shows it: a code's name or number, `fault NUMBER`, `done`.
+    /// What comes instead: a code by its name, `fault NUMBER`, `done`, `refused`; or the name of
+    /// the out parameter that is not what it must be.
     pub answer: Answers,
     /// Why the target does so.
     pub reason: String,
@@ -38,15 +40,15 @@ impl Deviation {
             && requirements.contains(&self.requirement)
     }
 
-    /// Whether `actual`, as a report shows it, is what the entry says.
+    /// Whether what came is what the entry says.
     #[must_use]
     pub fn has_answer(&self, actual: &str) -> bool {
         let is = |wanted: &String| {
-            actual == wanted
-                || actual
-                    .strip_prefix(wanted.as_str())
-                    .is_some_and(|rest| rest.starts_with(' ') || rest.starts_with(':'))
-                || actual.contains(&format!("({wanted})"))
+            let code = Hresult::from_name(wanted).map(|code| code.to_string());
+            let wanted = code.as_deref().unwrap_or(wanted);
+            actual
+                .strip_prefix(wanted)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
         };
         match &self.answer {
             Answers::One(wanted) => is(wanted),

@@ -1,1 +1,28 @@
-//! The client that plays a case.
+//! The client that plays a case against a server.
+//!
+//! **Architectural invariants**
+//! - What is said is made and read sans-IO (`session`, `rpc`, `logon`); `connection` moves the
+//!   bytes on tokio, `client` orders the conversation, [`Player`] plays a case.
+//! - It shares only `wire` with the reference server: all session code is its own.
+//! - Every wait is bounded: `limits` holds the bounds of the conversation, `wait` the waits that a
+//!   foreign server's clock forces.
+
+mod client;
+mod clock;
+mod connection;
+mod error;
+mod files;
+mod judge;
+mod limits;
+mod logon;
+mod play;
+mod remains;
+mod rpc;
+mod session;
+mod values;
+mod verbs;
+mod wait;
+
+pub use error::DriveError;
+pub use play::{MoveClock, Player, Time, reach};
+pub use values::IdSource;

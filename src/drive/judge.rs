@@ -1,0 +1,306 @@
+//! What came of a step, held against what the case permits.
+
+use crate::case::{Expectation, FileResult, KnownDeviations, OutCheck, OutValue, Profile, Wanted};
+use crate::drive::error::DriveError;
+use crate::drive::files::FileAnswer;
+use crate::drive::values::{Value, out_values, share_part};
+use crate::outcome::Verdict;
+use crate::requirement::{Catalogue, Level};
+use fsrvp_wire::fsrvp::{Call, Reply};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// How far a server's clock may be from ours, in units of 100 ns: five minutes.
+const RECENT_TICKS_MAX: i64 = 300 * 10_000_000;
+
+/// The answer to an RPC request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RpcAnswer {
+    /// A response that parses.
+    Reply(Reply),
+    /// A fault.
+    Fault(u32),
+    /// A response whose stub does not parse, or that has no method.
+    Unreadable(String),
+}
+
+/// What came of a step.
+#[derive(Debug)]
+pub(crate) enum StepResult {
+    /// Of a call or a raw request.
+    Rpc(RpcAnswer),
+    /// Of a connection.
+    Bind(Result<(), String>),
+    /// Of something done with a file.
+    File(FileAnswer),
+    /// Of something that has no answer.
+    Done,
+    /// The conversation broke.
+    Broken(DriveError),
+}
+
+impl StepResult {
+    /// What came, as a ledger shows it.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            StepResult::Rpc(RpcAnswer::Reply(reply)) => reply.status().to_string(),
+            StepResult::Rpc(RpcAnswer::Fault(code)) => format!("fault {code:#010x}"),
+            StepResult::Rpc(RpcAnswer::Unreadable(what)) => format!("unreadable: {what}"),
+            StepResult::Bind(Ok(())) => "bind accepted".to_owned(),
+            StepResult::Bind(Err(why)) => format!("bind refused: {why}"),
+            StepResult::File(answer) => answer.to_string(),
+            StepResult::Done => "done".to_owned(),
+            StepResult::Broken(error) => format!("no answer: {error}"),
+        }
+    }
+
+    /// Why a step that only prepares did not do so; `None` when it did.
+    pub(crate) fn failed_to_prepare(&self) -> Option<String> {
+        let worked = match self {
+            StepResult::Rpc(RpcAnswer::Reply(reply)) => reply.status().is_success(),
+            StepResult::Bind(Ok(())) | StepResult::Done => true,
+            StepResult::File(answer) => answer.result() == Some(FileResult::Done),
+            _ => false,
+        };
+        (!worked).then(|| match self {
+            StepResult::Rpc(RpcAnswer::Reply(reply)) => format!("{:?}", reply.status()),
+            other => other.text(),
+        })
+    }
+
+    fn is(&self, wanted: Wanted) -> bool {
+        match (self, wanted) {
+            (StepResult::Rpc(RpcAnswer::Reply(reply)), Wanted::Status(status)) => {
+                reply.status() == status
+            }
+            (StepResult::Rpc(RpcAnswer::Fault(code)), Wanted::Fault(wanted)) => *code == wanted,
+            (StepResult::Bind(result), Wanted::Bind(wanted)) => result.is_ok() == wanted,
+            (StepResult::File(answer), Wanted::File(wanted)) => answer.result() == Some(wanted),
+            _ => false,
+        }
+    }
+}
+
+/// A wanted answer as a ledger shows it.
+fn wanted_text(wanted: Wanted) -> String {
+    match wanted {
+        Wanted::Status(status) => status.to_string(),
+        Wanted::Fault(code) => format!("fault {code:#010x}"),
+        other => other.to_string(),
+    }
+}
+
+/// What the out parameters are held against.
+pub(crate) struct Facts<'a> {
+    /// The call that was made, for the names that follow from it.
+    pub(crate) call: Option<&'a Call>,
+    /// Ids by the name they were saved under.
+    pub(crate) ids: &'a BTreeMap<String, Uuid>,
+    /// Answers by the name they were saved under.
+    pub(crate) replies: &'a BTreeMap<String, Reply>,
+    /// Fills placeholders.
+    pub(crate) fill: &'a dyn Fn(&str) -> String,
+    /// The times that count as now, in 100 ns since 1601.
+    pub(crate) now_ticks: &'a [i64],
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    pub(crate) verdict: Verdict,
+    pub(crate) expected: Vec<String>,
+    pub(crate) actual: String,
+    pub(crate) message: String,
+}
+
+/// Holds `result` against `expect`.
+pub(crate) fn judge(
+    case: &str,
+    expect: &Expectation,
+    result: &StepResult,
+    facts: &Facts<'_>,
+    profile: Profile,
+    catalogue: &Catalogue,
+    known: &KnownDeviations,
+) -> Judgement {
+    let permitted: Vec<_> = expect
+        .answers
+        .iter()
+        .filter(|answer| answer.profiles.is_empty() || answer.profiles.contains(&profile))
+        .collect();
+    let expected: Vec<String> = permitted
+        .iter()
+        .map(|answer| wanted_text(answer.wanted))
+        .collect();
+    let sources: Vec<String> = permitted
+        .iter()
+        .map(|answer| format!("{} ({})", answer.wanted, answer.source))
+        .collect();
+    let matched = permitted.iter().find(|answer| result.is(answer.wanted));
+    let wrong_out = matched.and_then(|answer| wrong_out(&answer.out, result, facts));
+    let (actual, deviation_key, message) = match (&matched, &wrong_out) {
+        (Some(answer), None) => {
+            let note = if answer.verdict == Verdict::Pass {
+                String::new()
+            } else {
+                format!("{} ({})", answer.wanted, answer.source)
+            };
+            (result.text(), None, note)
+        }
+        (_, Some(wrong)) => (
+            format!("{} with {} = {}", result.text(), wrong.parameter, wrong.got),
+            Some(wrong.parameter.clone()),
+            format!(
+                "{} must be {}, is {}",
+                wrong.parameter, wrong.wanted, wrong.got
+            ),
+        ),
+        (None, None) => (
+            result.text(),
+            Some(result.text()),
+            format!("permitted: {}", sources.join(", ")),
+        ),
+    };
+    let listed = known.find(case, &expect.requirements);
+    let (verdict, message) = match (deviation_key, listed) {
+        (None, None) => (
+            matched.map_or(Verdict::Fail, |answer| answer.verdict),
+            message,
+        ),
+        (None, Some(entry)) => (
+            Verdict::Fail,
+            format!(
+                "{} no longer deviates: remove it from the list of known deviations",
+                entry.requirement
+            ),
+        ),
+        (Some(key), Some(entry)) if entry.has_answer(&key) => (
+            Verdict::Known,
+            format!("{} ({})", entry.reason, entry.source),
+        ),
+        (Some(_), listed) => {
+            let verdict = broken(expect, catalogue, profile);
+            let message = match listed {
+                Some(_) => format!("{message}; the list of known deviations has another answer"),
+                None => message,
+            };
+            (verdict, message)
+        }
+    };
+    Judgement {
+        verdict,
+        expected,
+        actual,
+        message,
+    }
+}
+
+/// What it comes to that none of the permitted answers came.
+fn broken(expect: &Expectation, catalogue: &Catalogue, profile: Profile) -> Verdict {
+    if profile == Profile::Observe {
+        return Verdict::Info;
+    }
+    let level = expect
+        .requirements
+        .iter()
+        .filter_map(|id| catalogue.get(id))
+        .map(|requirement| requirement.level)
+        .max();
+    match level {
+        Some(Level::May) => Verdict::Info,
+        Some(Level::Should) => Verdict::NonStrict,
+        Some(Level::Must) | None => Verdict::Fail,
+    }
+}
+
+/// An out parameter that is not what it must be.
+struct WrongOut {
+    parameter: String,
+    wanted: String,
+    got: String,
+}
+
+fn wrong_out(checks: &[OutCheck], result: &StepResult, facts: &Facts<'_>) -> Option<WrongOut> {
+    let StepResult::Rpc(RpcAnswer::Reply(reply)) = result else {
+        return None;
+    };
+    let values = out_values(reply);
+    checks.iter().find_map(|check| {
+        let value = values.get(check.parameter.as_str());
+        let holds = value.is_some_and(|value| {
+            check
+                .any_of
+                .iter()
+                .any(|wanted| holds(wanted, &check.parameter, value, reply, facts))
+        });
+        (!holds).then(|| WrongOut {
+            parameter: check.parameter.clone(),
+            wanted: check
+                .any_of
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" or "),
+            got: value.map_or("not there".to_owned(), ToString::to_string),
+        })
+    })
+}
+
+fn holds(
+    wanted: &OutValue,
+    parameter: &str,
+    value: &Value,
+    reply: &Reply,
+    facts: &Facts<'_>,
+) -> bool {
+    let is_zero = match value {
+        Value::Number(number) => *number == 0,
+        Value::Id(id) => id.is_nil(),
+        Value::Text(text) => text.is_none(),
+    };
+    match (wanted, value) {
+        (OutValue::Zero, _) => is_zero,
+        (OutValue::NonZero, Value::Text(Some(text))) => !text.is_empty(),
+        (OutValue::NonZero, _) => !is_zero,
+        (OutValue::New, Value::Id(id)) => !is_zero && facts.ids.values().all(|old| old != id),
+        (OutValue::Saved(name), Value::Id(id)) => facts.ids.get(name) == Some(id),
+        (OutValue::Same(name), _) => facts
+            .replies
+            .get(name)
+            .is_some_and(|old| out_values(old).get(parameter) == Some(value)),
+        (OutValue::Recent, Value::Number(ticks)) => facts
+            .now_ticks
+            .iter()
+            .any(|now| now.abs_diff(*ticks) <= RECENT_TICKS_MAX.unsigned_abs()),
+        (OutValue::Number(wanted), Value::Number(number)) => wanted == number,
+        (OutValue::UpTo(most), Value::Number(number)) => (0..=*most).contains(number),
+        (OutValue::Text(wanted), Value::Text(Some(text))) => same_name(&(facts.fill)(wanted), text),
+        (OutValue::ExposedName, Value::Text(Some(text))) => is_exposed_name(text, "", reply, facts),
+        (OutValue::ExposedNameHidden, Value::Text(Some(text))) => {
+            is_exposed_name(text, "$", reply, facts)
+        }
+        _ => false,
+    }
+}
+
+/// Share names compare without case; a trailing backslash says nothing.
+fn same_name(a: &str, b: &str) -> bool {
+    let plain = |text: &str| text.trim_end_matches('\\').to_lowercase();
+    plain(a) == plain(b)
+}
+
+/// MS-FSRVP 3.1.4.6: base share, `@`, id in braces; alone or as `\\host\` and that.
+fn is_exposed_name(text: &str, suffix: &str, reply: &Reply, facts: &Facts<'_>) -> bool {
+    let (Reply::GetShareMapping(response), Some(Call::GetShareMapping(request))) =
+        (reply, facts.call)
+    else {
+        return false;
+    };
+    let Some(mapping) = &response.share_mapping.mapping else {
+        return false;
+    };
+    let base = share_part(&request.share_name.text());
+    let wanted = format!("{base}@{{{}}}{suffix}", mapping.shadow_copy_id);
+    let is_bare_or_unc = !text.contains('\\') || text.starts_with(r"\\");
+    is_bare_or_unc && share_part(text).eq_ignore_ascii_case(&wanted)
+}

@@ -1,0 +1,607 @@
+//! Plays one case: step by step, each judged, then everything taken away again.
+
+use crate::case::{
+    Action, Advance, Case, ClientSpec, FileResult, FileTemplate, FileVerb, KnownDeviations, Place,
+    Step, Target, Wanted,
+};
+use crate::drive::client::Client;
+use crate::drive::clock::now_ticks;
+use crate::drive::error::DriveError;
+use crate::drive::files::Handle;
+use crate::drive::judge::{Facts, Judgement, RpcAnswer, StepResult, judge};
+use crate::drive::remains::Remains;
+use crate::drive::values::{IdSource, Values, build_call, fill, share_part};
+use crate::drive::verbs::FileJob;
+use crate::drive::wait;
+use crate::outcome::{Normaliser, Outcome, ShadowCopyOutcome, StepRecord, Verdict};
+use crate::requirement::Catalogue;
+use fsrvp_wire::fsrvp::{Call, Opnum, Reply};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Moves a server's clock forward; done when the server has seen to what became due.
+pub type MoveClock =
+    Box<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// Whose clock the server goes by.
+pub enum Time {
+    /// The harness moves it.
+    Ours(MoveClock),
+    /// The server's own: the harness waits.
+    Theirs,
+}
+
+/// Plays cases against one target.
+pub struct Player<'a> {
+    target: &'a Target,
+    known: &'a KnownDeviations,
+    catalogue: &'a Catalogue,
+    time: Time,
+    ids: IdSource,
+    /// How far the server's clock was moved.
+    moved: Duration,
+}
+
+/// Connects and logs on once.
+///
+/// # Errors
+/// A server that is not there, or that refuses the logon or the pipe.
+pub async fn reach(target: &Target) -> Result<(), DriveError> {
+    let mut client = Client::connect(target, &ClientSpec::default()).await?;
+    client.bind().await?.map_err(DriveError::BindRefused)
+}
+
+impl<'a> Player<'a> {
+    /// A player against `target`.
+    #[must_use]
+    pub fn new(
+        target: &'a Target,
+        known: &'a KnownDeviations,
+        catalogue: &'a Catalogue,
+        time: Time,
+        ids: IdSource,
+    ) -> Player<'a> {
+        Player {
+            target,
+            known,
+            catalogue,
+            time,
+            ids,
+            moved: Duration::ZERO,
+        }
+    }
+
+    /// Plays `case`.
+    pub async fn play(&mut self, case: &Case) -> Outcome {
+        let missing = case.needs.iter().find_map(|need| need.missing(self.target));
+        if let Some(reason) = missing {
+            let requirements = case.requirements();
+            return Outcome::unplayed(&case.id, Verdict::NotApplicable, requirements, reason);
+        }
+        let started = Instant::now();
+        let mut scene = Scene::default();
+        let mut ending = Ending::default();
+        for (n, step) in case.steps.iter().enumerate() {
+            let go_on = self
+                .play_step(case, n + 1, step, &mut scene, &mut ending)
+                .await;
+            if !go_on {
+                break;
+            }
+        }
+        let left = self.clean_up(case, &mut scene).await;
+        if let Err(what) = left {
+            ending.verdict = ending.verdict.and(Verdict::Inconclusive);
+            ending.add(&format!(
+                "could not clean up: {}",
+                scene.normaliser.text(&what)
+            ));
+        }
+        Outcome {
+            case: case.id.clone(),
+            verdict: ending.verdict,
+            requirements: case.requirements(),
+            observed: None,
+            expected: ending.expected,
+            actual: ending.actual,
+            message: ending.message,
+            steps: ending.steps,
+            shadow_copies: scene.shadow_copies(),
+            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Plays one step; `false` when nothing after it can be judged.
+    async fn play_step(
+        &mut self,
+        case: &Case,
+        n: usize,
+        step: &Step,
+        scene: &mut Scene,
+        ending: &mut Ending,
+    ) -> bool {
+        let (action, played) = match self.run_step(case, step, scene).await {
+            Ok(played) => played,
+            Err(why) => {
+                let verdict = ending.unprepared();
+                ending.close(n, verdict, &scene.normaliser.text(&why));
+                return false;
+            }
+        };
+        let action = scene.normaliser.text(&action);
+        let Some(expect) = &step.expect else {
+            let failed = played.result.failed_to_prepare();
+            let verdict = match failed {
+                None => Verdict::Pass,
+                Some(_) => ending.unprepared(),
+            };
+            let actual = scene.normaliser.text(&played.result.text());
+            let message = failed.map(|failed| {
+                scene
+                    .normaliser
+                    .text(&format!("{action} was to prepare the case: {failed}"))
+            });
+            ending.record(n, action, &actual, verdict);
+            if let Some(message) = message {
+                ending.close(n, verdict, &message);
+                return false;
+            }
+            return true;
+        };
+        let target = self.target;
+        let now = now_ticks();
+        let moved = i64::try_from(self.moved.as_nanos() / 100).unwrap_or(i64::MAX);
+        let judgement = judge(
+            &case.id,
+            expect,
+            &played.result,
+            &Facts {
+                call: played.call.as_ref(),
+                ids: &played.ids_before,
+                replies: &scene.values.replies,
+                fill: &|text| fill(text, target),
+                now_ticks: &[now, now.saturating_add(moved)],
+            },
+            target.profile,
+            self.catalogue,
+            self.known,
+        );
+        let Judgement {
+            verdict,
+            expected,
+            actual,
+            message,
+        } = judgement;
+        let record = StepRecord {
+            step: n,
+            action,
+            actual: scene.normaliser.text(&actual),
+            expected,
+            requirements: expect.requirements.clone(),
+            verdict,
+            message: scene.normaliser.text(&message),
+        };
+        ending.decide(record);
+        verdict != Verdict::Fail
+    }
+
+    /// Does what the step says; an error is why it could not even be tried.
+    async fn run_step(
+        &mut self,
+        case: &Case,
+        step: &Step,
+        scene: &mut Scene,
+    ) -> Result<(String, Played), String> {
+        let ids_before = scene.values.ids.clone();
+        let (action, call, result) = match &step.action {
+            Action::Call(template) => {
+                let call = build_call(template, &scene.values, self.target, &mut self.ids)?;
+                let result = self.run_call(case, step, scene, &call).await?;
+                (describe(&call), Some(call), result)
+            }
+            Action::Raw { opnum, stub } => {
+                let client = self.client(case, &step.client, scene).await?;
+                let answer = client.raw(*opnum, stub).await;
+                let action = format!("opnum {} with a stub of {} bytes", opnum.0, stub.len());
+                (action, None, rpc_result(answer))
+            }
+            Action::File(template) => {
+                let (action, result) = self.run_file(case, step, scene, template).await?;
+                (action, None, result)
+            }
+            Action::Advance(advance) => {
+                self.advance(*advance).await;
+                (
+                    format!("wait {} s", advance.by.as_secs()),
+                    None,
+                    StepResult::Done,
+                )
+            }
+            Action::Connect => {
+                scene.clients.remove(&step.client);
+                let client = self.client(case, &step.client, scene).await?;
+                let result = match client.bind().await {
+                    Ok(bound) => StepResult::Bind(bound),
+                    Err(error) => StepResult::Broken(error),
+                };
+                ("connect and bind".to_owned(), None, result)
+            }
+            Action::Disconnect => {
+                scene.clients.remove(&step.client);
+                ("drop the connection".to_owned(), None, StepResult::Done)
+            }
+        };
+        if matches!(result, StepResult::Broken(_)) {
+            scene.clients.remove(&step.client);
+        }
+        let action = match step.client.as_str() {
+            crate::case::MAIN_CLIENT => action,
+            other => format!("{other}: {action}"),
+        };
+        Ok((
+            action,
+            Played {
+                result,
+                call,
+                ids_before,
+            },
+        ))
+    }
+
+    async fn run_call(
+        &mut self,
+        case: &Case,
+        step: &Step,
+        scene: &mut Scene,
+        call: &Call,
+    ) -> Result<StepResult, String> {
+        if call.opnum() == Opnum::StartShadowCopySet {
+            wait::pass(self.target.pause_between_sets).await;
+        }
+        let (times, until) = match step.repeat {
+            Some((times, until)) => (times, Some(until)),
+            None => (1, None),
+        };
+        let mut result = StepResult::Done;
+        for _ in 0..times {
+            let client = self.client(case, &step.client, scene).await?;
+            result = rpc_result(client.call(call).await);
+            let StepResult::Rpc(RpcAnswer::Reply(reply)) = &result else {
+                break;
+            };
+            scene.note(call, reply, step.save.as_deref());
+            if Some(reply.status()) == until {
+                break;
+            }
+        }
+        Ok(result)
+    }
+
+    async fn run_file(
+        &mut self,
+        case: &Case,
+        step: &Step,
+        scene: &mut Scene,
+        template: &FileTemplate,
+    ) -> Result<(String, StepResult), String> {
+        let (job, exposed) = scene.job(template, self.target)?;
+        let action = describe_job(&job);
+        // A foreign server may let its other processes know of a share only after it answered.
+        let wants_no_share = step.expect.as_ref().is_some_and(|expect| {
+            let no_share = Wanted::File(FileResult::NoShare);
+            expect
+                .answers
+                .iter()
+                .all(|answer| answer.wanted == no_share)
+        });
+        let patience = wait::Patience::new(if exposed && matches!(self.time, Time::Theirs) {
+            wait::SHARE_SEEN_MAX
+        } else {
+            Duration::ZERO
+        });
+        loop {
+            let client = self.client(case, &step.client, scene).await?;
+            let (answer, handle) = match client.file(&job).await {
+                Ok(done) => done,
+                Err(error) => return Ok((action, StepResult::Broken(error))),
+            };
+            let is_no_share = answer.result() == Some(FileResult::NoShare);
+            if is_no_share != wants_no_share && patience.wait().await {
+                continue;
+            }
+            if let (Some(name), Some(handle)) = (&step.save, handle) {
+                let open = (step.client.clone(), handle);
+                scene.handles.insert(name.clone(), open);
+            }
+            let wrote = job.verb == FileVerb::Write && answer.result() == Some(FileResult::Done);
+            if wrote && !exposed && job.handle.is_none() {
+                scene.remains.note_file(&job.share, &job.name);
+            }
+            return Ok((action, StepResult::File(answer)));
+        }
+    }
+
+    async fn advance(&mut self, advance: Advance) {
+        match &self.time {
+            Time::Ours(move_clock) => {
+                move_clock(advance.by).await;
+                self.moved += advance.by;
+            }
+            Time::Theirs => wait::pass(wait::real_duration(advance, self.target.timers)).await,
+        }
+    }
+
+    /// The client of that name, connected.
+    async fn client<'s>(
+        &self,
+        case: &Case,
+        name: &str,
+        scene: &'s mut Scene,
+    ) -> Result<&'s mut Client, String> {
+        if !scene.clients.contains_key(name) {
+            let spec = case.clients.get(name).cloned().unwrap_or_default();
+            let client = Client::connect(self.target, &spec)
+                .await
+                .map_err(|error| format!("client {name}: {error}"))?;
+            scene.clients.insert(name.to_owned(), client);
+        }
+        scene
+            .clients
+            .get_mut(name)
+            .ok_or_else(|| format!("client {name} is gone"))
+    }
+
+    /// Takes away what the case made.
+    async fn clean_up(&mut self, case: &Case, scene: &mut Scene) -> Result<(), String> {
+        let handles = std::mem::take(&mut scene.handles);
+        for (client, handle) in handles.into_values() {
+            if let Some(client) = scene.clients.get_mut(&client) {
+                // A connection that broke has closed its handles.
+                let _ = client.close(handle).await;
+            }
+        }
+        if scene.remains.is_empty() {
+            return Ok(());
+        }
+        // The ordinary client of this case may be one that is refused, or broken.
+        let is_ordinary = !case.clients.contains_key(crate::case::MAIN_CLIENT);
+        let mut client = match scene.clients.remove(crate::case::MAIN_CLIENT) {
+            Some(client) if is_ordinary => client,
+            _ => Client::connect(self.target, &ClientSpec::default())
+                .await
+                .map_err(|error| error.to_string())?,
+        };
+        let left = scene
+            .remains
+            .remove_sets(&mut client, self.target)
+            .await
+            .map_err(|error| error.to_string())?;
+        for (share, name) in scene.remains.files() {
+            let job = FileJob {
+                verb: FileVerb::Remove,
+                share: share.clone(),
+                name: name.clone(),
+                content: None,
+                holds: Vec::new(),
+                lacks: Vec::new(),
+                handle: None,
+            };
+            let (answer, _) = client.file(&job).await.map_err(|error| error.to_string())?;
+            let gone = [Some(FileResult::Done), Some(FileResult::NoFile)];
+            if !gone.contains(&answer.result()) {
+                return Err(format!("{name} on {share} is left: {answer}"));
+            }
+        }
+        if left.is_empty() {
+            scene.is_clean = true;
+            return Ok(());
+        }
+        let ids: Vec<String> = left.iter().map(ToString::to_string).collect();
+        Err(format!("left on the server: set {}", ids.join(", ")))
+    }
+}
+
+/// A step that was played.
+struct Played {
+    result: StepResult,
+    call: Option<Call>,
+    /// The ids that were known before, so that a new one can be told.
+    ids_before: BTreeMap<String, uuid::Uuid>,
+}
+
+/// What there is while a case is played.
+#[derive(Default)]
+struct Scene {
+    clients: BTreeMap<String, Client>,
+    handles: BTreeMap<String, (String, Handle)>,
+    values: Values,
+    remains: Remains,
+    normaliser: Normaliser,
+    is_clean: bool,
+}
+
+impl Scene {
+    /// Notes what an answer says.
+    fn note(&mut self, call: &Call, reply: &Reply, save: Option<&str>) {
+        self.remains.note(call, reply);
+        if !reply.status().is_success() {
+            return;
+        }
+        match reply {
+            Reply::StartShadowCopySet(r) => self.normaliser.learn("set", r.shadow_copy_set_id.0),
+            Reply::AddToShadowCopySet(r) => self.normaliser.learn("copy", r.shadow_copy_id.0),
+            _ => {}
+        }
+        if let Some(name) = save {
+            self.values.save(name, call, reply);
+        }
+    }
+
+    /// What a template means, and whether it is about an exposed share.
+    fn job(&self, template: &FileTemplate, target: &Target) -> Result<(FileJob, bool), String> {
+        let (share, exposed) = match &template.place {
+            Place::Share(share) => (fill(share, target), false),
+            Place::Exposed(copy) => (self.values.exposed_share(copy)?, true),
+        };
+        let handle = match &template.handle {
+            None => None,
+            Some(name) => {
+                let open = self.handles.get(name);
+                let (_, handle) = open.ok_or_else(|| format!("{name} was not opened"))?;
+                Some(*handle)
+            }
+        };
+        let job = FileJob {
+            verb: template.verb,
+            share,
+            name: template.name.clone(),
+            content: template.content.clone(),
+            holds: template.holds.clone(),
+            lacks: template.lacks.clone(),
+            handle,
+        };
+        Ok((job, exposed))
+    }
+
+    fn shadow_copies(&mut self) -> Vec<ShadowCopyOutcome> {
+        let mut outcomes = Vec::new();
+        for made in self.remains.copies() {
+            let exposed_as = self.values.exposed_as.get(&made.id());
+            outcomes.push(ShadowCopyOutcome {
+                shadow_copy: self.normaliser.name(made.id()),
+                share: share_part(&made.share),
+                exposed_as: exposed_as.map(|share| self.normaliser.text(share)),
+                removed: self.is_clean,
+            });
+        }
+        outcomes
+    }
+}
+
+/// What the case comes to so far.
+struct Ending {
+    verdict: Verdict,
+    expected: Vec<String>,
+    actual: String,
+    message: String,
+    steps: Vec<StepRecord>,
+}
+
+impl Default for Ending {
+    fn default() -> Self {
+        Ending {
+            verdict: Verdict::NotApplicable,
+            expected: Vec::new(),
+            actual: String::new(),
+            message: String::new(),
+            steps: Vec::new(),
+        }
+    }
+}
+
+impl Ending {
+    /// What it comes to that a step could not prepare: after a known deviation nothing else is to
+    /// be expected; otherwise what follows should have been judged.
+    fn unprepared(&self) -> Verdict {
+        match self.verdict {
+            Verdict::Known => Verdict::Known,
+            _ => Verdict::Inconclusive,
+        }
+    }
+
+    fn record(&mut self, n: usize, action: String, actual: &str, verdict: Verdict) {
+        self.steps.push(StepRecord {
+            step: n,
+            action,
+            actual: actual.to_owned(),
+            expected: Vec::new(),
+            requirements: Vec::new(),
+            verdict,
+            message: String::new(),
+        });
+    }
+
+    /// Takes a judged step; the heaviest one decides, the last one among equals that pass.
+    fn decide(&mut self, record: StepRecord) {
+        let heavier = self.verdict.and(record.verdict) != self.verdict;
+        if heavier || (record.verdict == Verdict::Pass && self.verdict == Verdict::Pass) {
+            self.expected.clone_from(&record.expected);
+            self.actual.clone_from(&record.actual);
+        }
+        self.verdict = self.verdict.and(record.verdict);
+        if !record.message.is_empty() {
+            let line = format!(
+                "step {}: {}: {}",
+                record.step, record.action, record.message
+            );
+            self.add(&line);
+        }
+        self.steps.push(record);
+    }
+
+    /// Ends the case before its last step.
+    fn close(&mut self, n: usize, verdict: Verdict, why: &str) {
+        self.verdict = self.verdict.and(verdict);
+        self.add(&format!("step {n} and what follows was not judged: {why}"));
+    }
+
+    fn add(&mut self, line: &str) {
+        if !self.message.is_empty() {
+            self.message.push('\n');
+        }
+        self.message.push_str(line);
+    }
+}
+
+fn rpc_result(answer: Result<RpcAnswer, DriveError>) -> StepResult {
+    match answer {
+        Ok(answer) => StepResult::Rpc(answer),
+        Err(DriveError::BindRefused(why)) => StepResult::Bind(Err(why)),
+        Err(error) => StepResult::Broken(error),
+    }
+}
+
+/// A call as a report shows it.
+fn describe(call: &Call) -> String {
+    let name = call.opnum().name().unwrap_or_default();
+    let what = match call {
+        Call::GetSupportedVersion(_) => String::new(),
+        Call::SetContext(r) => format!("{:?}", r.context),
+        Call::StartShadowCopySet(_) => String::new(),
+        Call::AddToShadowCopySet(r) => {
+            format!("set {} share {}", r.shadow_copy_set_id, r.share_name.text())
+        }
+        Call::CommitShadowCopySet(r) => format!("set {}", r.shadow_copy_set_id),
+        Call::ExposeShadowCopySet(r) => format!("set {}", r.shadow_copy_set_id),
+        Call::PrepareShadowCopySet(r) => format!("set {}", r.shadow_copy_set_id),
+        Call::RecoveryCompleteShadowCopySet(r) => format!("set {}", r.shadow_copy_set_id),
+        Call::AbortShadowCopySet(r) => format!("set {}", r.shadow_copy_set_id),
+        Call::IsPathSupported(r) => r.share_name.text(),
+        Call::IsPathShadowCopied(r) => r.share_name.text(),
+        Call::GetShareMapping(r) => format!(
+            "set {} copy {} share {} level {}",
+            r.shadow_copy_set_id,
+            r.shadow_copy_id,
+            r.share_name.text(),
+            r.level
+        ),
+        Call::DeleteShareMapping(r) => format!(
+            "set {} copy {} share {}",
+            r.shadow_copy_set_id,
+            r.shadow_copy_id,
+            r.share_name.text()
+        ),
+    };
+    format!("{name} {what}").trim_end().to_owned()
+}
+
+fn describe_job(job: &FileJob) -> String {
+    let verb = format!("{:?}", job.verb).to_lowercase();
+    match job.name.as_str() {
+        "" => format!("{verb} share {}", job.share),
+        name => format!("{verb} {name} on share {}", job.share),
+    }
+}
