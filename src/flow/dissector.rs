@@ -181,6 +181,7 @@ impl Dissector {
         for id in streams {
             self.close_stream(id);
         }
+        self.output.finish();
     }
 
     /// The next exchange or gap, in the order in which they began.

@@ -57,7 +57,7 @@ impl Messages {
         let (framer, mut sink) = self.parts(direction, output);
         let harmless = framer.lost(length, stamp, &mut sink);
         if !harmless {
-            self.tracker.lost(direction);
+            self.tracker.lost(direction, output);
         }
     }
 
@@ -97,7 +97,7 @@ struct Towards<'a> {
 
 impl Sink for Towards<'_> {
     fn wants(&mut self, kind: Kind, head: &[u8]) -> bool {
-        self.tracker.wants(kind, head)
+        self.tracker.wants(kind, head, self.output)
     }
 
     fn element(&mut self, element: Element<'_>) {

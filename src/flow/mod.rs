@@ -16,6 +16,7 @@ mod output;
 mod pipe;
 mod rpc;
 mod segment;
+mod shared;
 mod smb;
 pub mod tcp;
 

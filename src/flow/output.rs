@@ -4,6 +4,7 @@
 //! answer came or cannot come any more.
 
 use super::exchange::{Exchange, Gap};
+use super::shared::Shared;
 use std::collections::VecDeque;
 
 /// How many events may wait for the oldest one; then that is handed out as it is.
@@ -56,12 +57,13 @@ enum Slot {
     Withdrawn,
 }
 
-/// The queue of what waits to be handed out.
+/// The queue of what waits to be handed out; and what all connections share, as both go everywhere.
 #[derive(Default)]
 pub(super) struct Output {
     slots: VecDeque<Slot>,
     first: u64,
     pub(super) counters: Counters,
+    pub(super) shared: Shared,
 }
 
 impl Output {
@@ -121,6 +123,18 @@ impl Output {
                 }
                 Slot::Withdrawn => {}
             }
+        }
+    }
+
+    /// Nothing more comes: every call that still waits is handed out as it is.
+    pub(super) fn finish(&mut self) {
+        let waiting = self.slots.iter().enumerate();
+        let waiting: Vec<Ticket> = waiting
+            .filter(|(_, slot)| matches!(slot, Slot::Waiting(_)))
+            .map(|(index, _)| Ticket(self.first + u64::try_from(index).unwrap_or(0)))
+            .collect();
+        for ticket in waiting {
+            self.complete(ticket);
         }
     }
 

@@ -1,13 +1,14 @@
 //! What the SMB2 messages of one connection mean, as far as pipes need it: the dialect, sessions,
 //! trees, opens, and which reply belongs to which request.
 //!
-//! Only what concerns pipes is remembered. A file on a disk share leaves no trace, so that the
+//! What belongs to sessions is kept in [`super::shared`]. Only what concerns pipes is remembered. A file on a disk share leaves no trace, so that the
 //! memory of a connection does not grow with the traffic on it.
 
 use super::exchange::{Direction, Evidence, Gap, GapLayer, GapReason, Link, SmbProtection};
 use super::framing::{Element, Kind, Place, Trouble};
 use super::output::Output;
 use super::pipe::{Carrier, Pipe};
+use super::shared::{PipeId, SessionKey};
 use fsrvp_wire::smb2::error::is_error_response;
 use fsrvp_wire::smb2::ioctl::CtlCode;
 use fsrvp_wire::smb2::tree_connect::ShareType;
@@ -16,18 +17,15 @@ use fsrvp_wire::smb2::{
     negotiate, read, tree_connect, write,
 };
 use fsrvp_wire::{ErrorKind, Layer, ParseError};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How many requests may wait for their reply; the oldest is let go.
 const PENDING_MAX: usize = 4096;
 
-/// How many pipes may be open on one connection; the oldest is let go.
-const PIPES_MAX: usize = 1024;
-
-/// How many sessions and trees are remembered on one connection.
-const NAMES_MAX: usize = 16 * 1024;
+/// How many sessions are remembered on one connection.
+const SESSIONS_MAX: usize = 16 * 1024;
 
 /// Something that could not be read, before it becomes a [`Gap`].
 pub(super) struct Mishap {
@@ -39,18 +37,15 @@ pub(super) struct Mishap {
     pub(super) time: Duration,
 }
 
-/// Numbers the pipes of a connection in the order of their CREATE.
-type PipeId = u64;
-
 /// What a reply means for us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Awaited {
     Negotiate,
     SessionSetup,
     TreeConnect,
-    TreeDisconnect { tree: (u64, u32) },
+    TreeDisconnect(u32),
     Create(PipeId),
-    Close(PipeId, FileId),
+    Close(PipeId),
     Data(PipeId),
 }
 
@@ -67,12 +62,7 @@ pub(super) struct Tracker {
     link: Arc<Link>,
     dialect: Option<u16>,
     sessions: HashSet<u64>,
-    /// Whether a tree is `IPC$`, by session and tree id.
-    trees: HashMap<(u64, u32), bool>,
     pending: BTreeMap<u64, Awaited>,
-    pipes: BTreeMap<PipeId, Pipe>,
-    files: HashMap<FileId, PipeId>,
-    next_pipe: PipeId,
     before: Before,
     gathered: Vec<Gap>,
     seen: bool,
@@ -84,11 +74,7 @@ impl Tracker {
             link,
             dialect: None,
             sessions: HashSet::new(),
-            trees: HashMap::new(),
             pending: BTreeMap::new(),
-            pipes: BTreeMap::new(),
-            files: HashMap::new(),
-            next_pipe: 0,
             before: Before::default(),
             gathered: Vec::new(),
             seen: false,
@@ -96,19 +82,26 @@ impl Tracker {
     }
 
     /// Whether the element that begins with `head` is needed as a whole.
-    pub(super) fn wants(&self, kind: Kind, head: &[u8]) -> bool {
+    pub(super) fn wants(&self, kind: Kind, head: &[u8], output: &Output) -> bool {
         let Some(header) = smb2_header(kind, head) else {
             return false;
+        };
+        let of = match header.flags.contains(HeaderFlags::RELATED_OPERATIONS) {
+            true => self.before,
+            false => Before::of(&header),
         };
         match (header.command, header.is_response()) {
             (Command::NEGOTIATE, true) => true,
             (Command::TREE_CONNECT, _) => true,
-            (Command::CREATE, false) => self.tree_of(&header) != Some(false),
-            (Command::IOCTL, false) => ctl_code(head) == Some(CtlCode::FSCTL_PIPE_TRANSCEIVE),
+            (Command::CREATE, false) => self.is_ipc(of, output) != Some(false),
+            (Command::IOCTL, _) => ctl_code(head) == Some(CtlCode::FSCTL_PIPE_TRANSCEIVE),
             (Command::WRITE, false) => {
-                self.names_pipe(&header, file_id(head, 16)) || begins_like_rpc(head, 48)
+                let file = file_id(head, 16).unwrap_or_default();
+                self.pipe_of(of, file, output).is_some()
+                    || self.is_ipc(of, output) == Some(true)
+                    || begins_like_rpc(head, 48)
             }
-            (Command::CREATE | Command::READ | Command::IOCTL, true) => {
+            (Command::CREATE | Command::READ, true) => {
                 self.pending.contains_key(&header.message_id)
             }
             _ => false,
@@ -170,14 +163,17 @@ impl Tracker {
             time: place.evidence.time,
         };
         self.mishap(direction, mishap, output);
-        self.lost(direction);
+        self.lost(direction, output);
     }
 
     /// Takes the news that messages of a direction may be missing: what was only begun on any pipe
     /// cannot be completed.
-    pub(super) fn lost(&mut self, direction: Direction) {
-        for pipe in self.pipes.values_mut() {
-            pipe.lost(direction);
+    pub(super) fn lost(&mut self, direction: Direction, output: &mut Output) {
+        for session in &self.sessions {
+            let key = (self.link.server.ip(), *session);
+            for pipe in output.shared.pipes_of(key) {
+                pipe.lost(direction);
+            }
         }
     }
 
@@ -214,11 +210,14 @@ impl Tracker {
 
     /// Ends every pipe and hands out what was gathered.
     pub(super) fn end(&mut self, output: &mut Output) {
-        for id in self.pipes.keys().copied().collect::<Vec<_>>() {
-            self.end_pipe(id, output);
+        let mut sessions: Vec<u64> = self.sessions.drain().collect();
+        sessions.sort_unstable();
+        for session in sessions {
+            for pipe in output.shared.leave((self.link.server.ip(), session)) {
+                self.end_pipe(Some(pipe), output);
+            }
         }
         self.pending.clear();
-        self.files.clear();
         for gap in self.gathered.drain(..) {
             output.gap(gap);
         }
@@ -234,41 +233,38 @@ impl Tracker {
         let before = match header.flags.contains(HeaderFlags::RELATED_OPERATIONS) && !element.first
         {
             true => self.before,
-            false => Before {
-                session_id: header.session_id,
-                tree_id: header.tree_id,
-                pipe: None,
-            },
+            false => Before::of(header),
         };
         self.before = before;
         if header.command != Command::SESSION_SETUP {
             self.see_session(before.session_id, output);
         }
+        let session = self.key(before);
         let message_id = header.message_id;
         match header.command {
             Command::NEGOTIATE => self.await_reply(message_id, Awaited::Negotiate),
             Command::SESSION_SETUP => self.await_reply(message_id, Awaited::SessionSetup),
             Command::TREE_CONNECT => self.await_reply(message_id, Awaited::TreeConnect),
             Command::TREE_DISCONNECT => {
-                let tree = (before.session_id, before.tree_id);
-                self.await_reply(message_id, Awaited::TreeDisconnect { tree });
+                self.await_reply(message_id, Awaited::TreeDisconnect(before.tree_id));
             }
             Command::CREATE => {
-                if self.tree(before) != Some(false) {
+                if self.is_ipc(before, output) != Some(false) {
                     let (_, request) = create::Request::parse(element.bytes)?;
-                    let pipe = self.add_pipe(Some(request.name.text()), output);
+                    let pipe = self.add_pipe(session, Some(request.name.text()), output);
                     self.before.pipe = Some(pipe);
                     self.await_reply(message_id, Awaited::Create(pipe));
                 }
             }
             Command::CLOSE => {
                 let (_, request) = close::Request::parse(element.bytes)?;
-                if let Some(pipe) = self.pipe_of(request.file_id) {
-                    self.await_reply(message_id, Awaited::Close(pipe, request.file_id));
+                if let Some(pipe) = self.pipe_of(before, request.file_id, output) {
+                    self.await_reply(message_id, Awaited::Close(pipe));
                 }
             }
             Command::READ => {
-                if let Some(pipe) = self.pipe_of(file_id(element.bytes, 16).unwrap_or_default()) {
+                let file = file_id(element.bytes, 16).unwrap_or_default();
+                if let Some(pipe) = self.pipe_of(before, file, output) {
                     self.await_reply(message_id, Awaited::Data(pipe));
                 }
             }
@@ -289,11 +285,13 @@ impl Tracker {
         let Some(file) = file_id(element.bytes, 16) else {
             return Ok(());
         };
-        let known = self.pipe_of(file);
+        let known = self.pipe_of(self.before, file, output);
         let unknown_pipe = known.is_none()
             && file != FileId::RELATED
-            && (self.tree(self.before) == Some(true)
-                || self.tree(self.before).is_none() && begins_like_rpc(element.bytes, 48));
+            && match self.is_ipc(self.before, output) {
+                Some(is_ipc) => is_ipc,
+                None => begins_like_rpc(element.bytes, 48),
+            };
         if known.is_none() && !unknown_pipe {
             return Ok(());
         }
@@ -318,7 +316,7 @@ impl Tracker {
             return Ok(());
         }
         let (_, request) = ioctl::Request::parse(element.bytes)?;
-        let pipe = match self.pipe_of(request.file_id) {
+        let pipe = match self.pipe_of(self.before, request.file_id, output) {
             Some(pipe) => pipe,
             None if request.file_id == FileId::RELATED => return Ok(()),
             None => self.adopt(request.file_id, output),
@@ -340,10 +338,11 @@ impl Tracker {
             // MS-SMB2 3.3.4.2: an interim response; the real one has the same MessageId.
             return Ok(());
         }
-        let Some(awaited) = self.pending.remove(&header.message_id) else {
+        let Some(awaited) = self.awaited(header, element, output) else {
             return Ok(());
         };
         let failed = is_error_response(header.command, header.status);
+        let session = (self.link.server.ip(), header.session_id);
         match awaited {
             Awaited::Negotiate if !failed => {
                 let (_, response) = negotiate::Response::parse(element.bytes)?;
@@ -355,23 +354,21 @@ impl Tracker {
             Awaited::TreeConnect if !failed => {
                 let (_, response) = tree_connect::Response::parse(element.bytes)?;
                 let pipes = response.share_type == ShareType::PIPE;
-                if self.trees.len() < NAMES_MAX {
-                    self.trees
-                        .insert((header.session_id, header.tree_id), pipes);
-                }
+                output.shared.add_tree(session, header.tree_id, pipes);
             }
-            Awaited::TreeDisconnect { tree } if !failed => {
-                self.trees.remove(&tree);
+            Awaited::TreeDisconnect(tree_id) if !failed => {
+                output.shared.remove_tree(session, tree_id);
             }
-            Awaited::Create(pipe) if failed => self.end_pipe(pipe, output),
+            Awaited::Create(pipe) if failed => {
+                let pipe = output.shared.remove_pipe(pipe);
+                self.end_pipe(pipe, output);
+            }
             Awaited::Create(pipe) => {
                 let (_, response) = create::Response::parse(element.bytes)?;
-                if self.pipes.contains_key(&pipe) {
-                    self.files.insert(response.file_id, pipe);
-                }
+                output.shared.name_file(response.file_id, pipe);
             }
-            Awaited::Close(pipe, file) if !failed => {
-                self.files.remove(&file);
+            Awaited::Close(pipe) if !failed => {
+                let pipe = output.shared.remove_pipe(pipe);
                 self.end_pipe(pipe, output);
             }
             Awaited::Data(pipe) if !failed => {
@@ -385,6 +382,23 @@ impl Tracker {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What a response is for. One whose request was not seen still names its pipe where it
+    /// answers a FSCTL_PIPE_TRANSCEIVE.
+    fn awaited(
+        &mut self,
+        header: &Header,
+        element: &Element<'_>,
+        output: &Output,
+    ) -> Option<Awaited> {
+        self.pending.remove(&header.message_id).or_else(|| {
+            let transceive = header.command == Command::IOCTL
+                && ctl_code(element.bytes) == Some(CtlCode::FSCTL_PIPE_TRANSCEIVE);
+            let file = file_id(element.bytes, 8).filter(|_| transceive)?;
+            let session = (self.link.server.ip(), header.session_id);
+            output.shared.pipe_of(session, file).map(Awaited::Data)
+        })
     }
 
     fn data(
@@ -408,8 +422,9 @@ impl Tracker {
             evidence: &element.evidence,
         };
         let mut gaps = Vec::new();
-        if let Some(pipe) = self.pipes.get_mut(&pipe) {
-            pipe.data(&carrier, data, output, &mut gaps);
+        if let Some((session, mut taken)) = output.shared.take(pipe) {
+            taken.data(&carrier, data, output, &mut gaps);
+            output.shared.put_back(pipe, (session, taken));
         }
         self.pass_on(gaps, output);
     }
@@ -442,9 +457,10 @@ impl Tracker {
     }
 
     fn see_session(&mut self, session_id: u64, output: &mut Output) {
-        let real = session_id != 0 && session_id != u64::MAX;
-        if real && self.sessions.len() < NAMES_MAX && self.sessions.insert(session_id) {
-            output.counters.sessions += 1;
+        if self.sessions.len() < SESSIONS_MAX && self.sessions.insert(session_id) {
+            let first = output.shared.join((self.link.server.ip(), session_id));
+            // MS-SMB2 2.2.1.2: zero is no session yet.
+            output.counters.sessions += u64::from(first && session_id != 0);
         }
     }
 
@@ -456,65 +472,57 @@ impl Tracker {
         }
     }
 
-    fn add_pipe(&mut self, name: Option<String>, output: &mut Output) -> PipeId {
-        let id = self.next_pipe;
-        self.next_pipe += 1;
-        self.pipes.insert(id, Pipe::new(name));
-        if self.pipes.len() > PIPES_MAX
-            && let Some(&oldest) = self.pipes.keys().next()
-        {
-            self.end_pipe(oldest, output);
-            self.files.retain(|_, pipe| *pipe != oldest);
-        }
+    fn add_pipe(
+        &mut self,
+        session: SessionKey,
+        name: Option<String>,
+        output: &mut Output,
+    ) -> PipeId {
+        let (id, evicted) = output.shared.add_pipe(session, name);
+        self.end_pipe(evicted, output);
         id
     }
 
     /// A pipe whose CREATE was not seen.
     fn adopt(&mut self, file: FileId, output: &mut Output) -> PipeId {
-        let pipe = self.add_pipe(None, output);
-        self.files.insert(file, pipe);
+        let session = self.key(self.before);
+        let pipe = self.add_pipe(session, None, output);
+        output.shared.name_file(file, pipe);
         pipe
     }
 
-    fn end_pipe(&mut self, id: PipeId, output: &mut Output) {
-        if let Some(mut pipe) = self.pipes.remove(&id) {
+    fn end_pipe(&mut self, pipe: Option<Pipe>, output: &mut Output) {
+        if let Some(mut pipe) = pipe {
             let mut gaps = Vec::new();
             pipe.end(output, &mut gaps);
             self.pass_on(gaps, output);
         }
     }
 
+    fn key(&self, of: Before) -> SessionKey {
+        (self.link.server.ip(), of.session_id)
+    }
+
     /// The pipe of a request: the file it names, or that of the request before it.
-    fn pipe_of(&self, file: FileId) -> Option<PipeId> {
+    fn pipe_of(&self, of: Before, file: FileId, output: &Output) -> Option<PipeId> {
         match file {
-            FileId::RELATED => self.before.pipe,
-            file => self.files.get(&file).copied(),
+            FileId::RELATED => of.pipe,
+            file => output.shared.pipe_of(self.key(of), file),
         }
     }
 
-    fn tree(&self, before: Before) -> Option<bool> {
-        self.trees
-            .get(&(before.session_id, before.tree_id))
-            .copied()
+    fn is_ipc(&self, of: Before, output: &Output) -> Option<bool> {
+        output.shared.is_ipc(self.key(of), of.tree_id)
     }
+}
 
-    /// Whether the request's tree is `IPC$`; `None` where that is not known, or where it is that of
-    /// the request before.
-    fn tree_of(&self, header: &Header) -> Option<bool> {
-        match header.flags.contains(HeaderFlags::RELATED_OPERATIONS) {
-            true => self.tree(self.before),
-            false => self
-                .trees
-                .get(&(header.session_id, header.tree_id))
-                .copied(),
-        }
-    }
-
-    fn names_pipe(&self, header: &Header, file: Option<FileId>) -> bool {
-        match file {
-            Some(FileId::RELATED) => self.before.pipe.is_some(),
-            Some(file) => self.files.contains_key(&file) || self.tree_of(header) == Some(true),
-            None => false,
+impl Before {
+    /// A request that is not related to the one before it.
+    fn of(header: &Header) -> Self {
+        Before {
+            session_id: header.session_id,
+            tree_id: header.tree_id,
+            pipe: None,
         }
     }
 }

@@ -28,7 +28,7 @@ fn capture_in(folder: &Path) -> PathBuf {
         .iter()
         .map(|name| folder.join(name))
         .find(|path| path.is_file())
-        .unwrap_or_else(|| panic!("{} has no capture", folder.display()))
+        .expect("a folder with a manifest has a capture")
 }
 
 fn decoded(path: &Path, format: Format) -> (String, Result<(), DecodeError>) {
@@ -380,4 +380,29 @@ fn a_capture_without_its_bind_is_not_guessed_at() {
     let packets = packets("impacket-connect");
     let found = events(&packets[23..]);
     assert!(essences(&found).is_empty(), "{found:?}");
+}
+
+#[test]
+fn a_lost_packet_is_a_gap_and_costs_its_own_call_only() {
+    let packets = packets("rpcclient-backup-ro");
+    let whole = essences(&events(&packets));
+    // The request of SetContext.
+    let mut kept = packets.clone();
+    kept.remove(23);
+    let found = events(&kept);
+    let lost: Vec<u16> = essences(&found).iter().map(|essence| essence.2).collect();
+    assert_eq!(lost.len(), whole.len() - 1, "{found:?}");
+    assert_eq!(lost.iter().filter(|opnum| **opnum == 1).count(), 0);
+    let gaps: Vec<(GapReason, u64)> = found
+        .iter()
+        .filter_map(|event| match event {
+            Event::Gap(gap) => Some((gap.reason.clone(), gap.length_bytes)),
+            _ => None,
+        })
+        .collect();
+    let not_captured =
+        |(reason, length): &(GapReason, u64)| *reason == GapReason::NotCaptured && *length == 152;
+    assert!(gaps.iter().any(not_captured), "{gaps:?}");
+    let no_request = |(reason, _): &(GapReason, u64)| *reason == GapReason::NoRequest;
+    assert!(gaps.iter().any(no_request), "{gaps:?}");
 }

@@ -1,0 +1,129 @@
+//! What belongs to a session and not to one of its connections: trees, opens, pipes.
+//!
+//! MS-SMB2 3.3.5.5.2: a client may bind a session to further connections to the same server, and
+//! then use a tree or an open on any of them.
+
+use super::pipe::Pipe;
+use fsrvp_wire::smb2::FileId;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+/// How many pipes may be open at one time; the oldest is let go.
+pub(super) const PIPES_MAX: usize = 8192;
+
+/// How many sessions and trees are remembered.
+const NAMES_MAX: usize = 64 * 1024;
+
+/// A session: the server's address and the session id.
+pub(super) type SessionKey = (IpAddr, u64);
+
+/// Numbers the pipes in the order of their CREATE.
+pub(super) type PipeId = u64;
+
+/// What all connections share.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// How many connections use each session.
+    sessions: HashMap<SessionKey, u32>,
+    /// Whether a tree is `IPC$`.
+    trees: HashMap<(SessionKey, u32), bool>,
+    pipes: BTreeMap<PipeId, (SessionKey, Pipe)>,
+    files: HashMap<(SessionKey, FileId), PipeId>,
+    next_pipe: PipeId,
+}
+
+impl Shared {
+    /// A connection uses the session; returns whether it is the first one.
+    pub(super) fn join(&mut self, session: SessionKey) -> bool {
+        if self.sessions.len() >= NAMES_MAX && !self.sessions.contains_key(&session) {
+            return false;
+        }
+        let users = self.sessions.entry(session).or_insert(0);
+        *users += 1;
+        *users == 1
+    }
+
+    /// A connection that used the session is over; returns the session's pipes if it was the
+    /// last one.
+    pub(super) fn leave(&mut self, session: SessionKey) -> Vec<Pipe> {
+        let Some(users) = self.sessions.get_mut(&session) else {
+            return Vec::new();
+        };
+        *users -= 1;
+        if *users > 0 {
+            return Vec::new();
+        }
+        self.sessions.remove(&session);
+        self.trees.retain(|(key, _), _| *key != session);
+        self.files.retain(|(key, _), _| *key != session);
+        self.pipes
+            .extract_if(.., |_, (key, _)| *key == session)
+            .map(|(_, (_, pipe))| pipe)
+            .collect()
+    }
+
+    /// Whether a tree is `IPC$`; `None` where its TREE_CONNECT was not seen.
+    pub(super) fn is_ipc(&self, session: SessionKey, tree_id: u32) -> Option<bool> {
+        self.trees.get(&(session, tree_id)).copied()
+    }
+
+    pub(super) fn add_tree(&mut self, session: SessionKey, tree_id: u32, is_ipc: bool) {
+        if self.trees.len() < NAMES_MAX {
+            self.trees.insert((session, tree_id), is_ipc);
+        }
+    }
+
+    pub(super) fn remove_tree(&mut self, session: SessionKey, tree_id: u32) {
+        self.trees.remove(&(session, tree_id));
+    }
+
+    /// Adds a pipe; also returns the one that has to go for it.
+    pub(super) fn add_pipe(
+        &mut self,
+        session: SessionKey,
+        name: Option<String>,
+    ) -> (PipeId, Option<Pipe>) {
+        let evicted = match self.pipes.len() >= PIPES_MAX {
+            true => self.pipes.first_key_value().map(|(&oldest, _)| oldest),
+            false => None,
+        };
+        let evicted = evicted.and_then(|oldest| self.remove_pipe(oldest));
+        let id = self.next_pipe;
+        self.next_pipe += 1;
+        self.pipes.insert(id, (session, Pipe::new(name)));
+        (id, evicted)
+    }
+
+    /// The pipe has this file id from now on.
+    pub(super) fn name_file(&mut self, file: FileId, pipe: PipeId) {
+        if let Some((session, _)) = self.pipes.get(&pipe) {
+            self.files.insert((*session, file), pipe);
+        }
+    }
+
+    pub(super) fn pipe_of(&self, session: SessionKey, file: FileId) -> Option<PipeId> {
+        self.files.get(&(session, file)).copied()
+    }
+
+    /// Takes a pipe out, to be put back with [`Shared::put_back`].
+    pub(super) fn take(&mut self, id: PipeId) -> Option<(SessionKey, Pipe)> {
+        self.pipes.remove(&id)
+    }
+
+    pub(super) fn put_back(&mut self, id: PipeId, pipe: (SessionKey, Pipe)) {
+        self.pipes.insert(id, pipe);
+    }
+
+    pub(super) fn remove_pipe(&mut self, id: PipeId) -> Option<Pipe> {
+        self.files.retain(|_, pipe| *pipe != id);
+        self.pipes.remove(&id).map(|(_, pipe)| pipe)
+    }
+
+    /// The pipes of a server's session.
+    pub(super) fn pipes_of(&mut self, session: SessionKey) -> impl Iterator<Item = &mut Pipe> {
+        self.pipes
+            .values_mut()
+            .filter(move |(key, _)| *key == session)
+            .map(|(_, pipe)| pipe)
+    }
+}
