@@ -21,7 +21,8 @@ pub struct SecurityTrailer {
     pub auth_reserved: u8,
     /// Names the security context on its connection.
     pub auth_context_id: u32,
-    /// `auth_value`: the token of a bind, or the signature of a request or response.
+    /// `auth_value`: the token of a bind, or the signature of a request or response. Its length is
+    /// `auth_length`, and zero there says that there is no trailer at all.
     pub auth_value: Vec<u8>,
 }
 
