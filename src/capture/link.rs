@@ -3,11 +3,12 @@
 //! Link headers are stripped here, as they are a few fixed bytes each; IP headers with their
 //! extensions are read by `etherparse`.
 
+use super::fragments::{Fragment, Fragments, PacketKey};
 use crate::flow::Segment;
 use crate::flow::tcp::{Payload, Stamp};
-use etherparse::{IpNumber, LaxIpSlice};
+use etherparse::{IpNumber, Ipv6ExtensionSlice, LaxIpSlice};
 use pcap_file::DataLink;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 const ETHER_IPV4: u16 = 0x0800;
 const ETHER_IPV6: u16 = 0x86dd;
@@ -23,7 +24,7 @@ const VLAN_TAGS_MAX: usize = 8;
 pub enum Passed {
     /// It is something else than TCP over IP.
     NotTcp,
-    /// It is a fragment of an IP packet.
+    /// It is a fragment of an IP packet that is not whole yet.
     Fragment,
     /// The link type of its interface is not known here.
     UnknownLink,
@@ -47,21 +48,57 @@ pub fn is_known(link: DataLink) -> bool {
     ) || is_raw_alias(link)
 }
 
-/// The TCP segment in a packet of link type `link`; `original_len` is the packet's length on the
-/// wire, of which `data` is what was captured.
-///
-/// # Errors
-/// Why there is none.
-pub fn segment(
-    link: DataLink,
-    data: &[u8],
-    original_len: u32,
-    stamp: Stamp,
-) -> Result<Segment<'_>, Passed> {
-    let ip = strip_link(link, data)?;
-    let header = data.len() - ip.len();
-    let on_wire = usize::try_from(original_len).map_or(ip.len(), |n| n.saturating_sub(header));
-    tcp_in_ip(ip, on_wire.max(ip.len()), stamp)
+/// Finds the TCP segments in packets; joins those that came in IP fragments.
+#[derive(Default)]
+pub struct Decapsulator {
+    fragments: Fragments,
+}
+
+impl Decapsulator {
+    /// One that has seen no packet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The TCP segment in a packet of link type `link`, or in the IP packet that it completes;
+    /// `original_len` is the packet's length on the wire, of which `data` is what was captured.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn segment<'a>(
+        &'a mut self,
+        link: DataLink,
+        data: &'a [u8],
+        original_len: u32,
+        stamp: Stamp,
+    ) -> Result<Segment<'a>, Passed> {
+        let ip = strip_link(link, data)?;
+        let header = data.len() - ip.len();
+        let on_wire = usize::try_from(original_len).map_or(ip.len(), |n| n.saturating_sub(header));
+        let fragment = match tcp_in_ip(ip, on_wire.max(ip.len()), stamp)? {
+            Found::Segment(segment) => return Ok(segment),
+            Found::Fragment(fragment) => fragment,
+        };
+        let whole = self.fragments.push(&fragment).ok_or(Passed::Fragment)?;
+        if fragment.key.protocol != IpNumber::TCP.0 {
+            return Err(Passed::NotTcp);
+        }
+        let ends = (fragment.key.source, fragment.key.destination);
+        tcp_segment(ends, whole, whole.len(), stamp)
+    }
+
+    /// How many IP packets lack fragments for good.
+    #[must_use]
+    pub fn incomplete(&self) -> u64 {
+        self.fragments.incomplete()
+    }
+}
+
+/// What an IP packet holds.
+enum Found<'a> {
+    Segment(Segment<'a>),
+    Fragment(Fragment<'a>),
 }
 
 /// OpenBSD and others write raw IP as 12 or 14 although the registry says 101.
@@ -98,14 +135,17 @@ fn by_ether_type(mut ether_type: u16, payload: Option<&[u8]>) -> Result<&[u8], P
     Err(Passed::NotTcp)
 }
 
-fn tcp_in_ip(ip: &[u8], on_wire: usize, stamp: Stamp) -> Result<Segment<'_>, Passed> {
+fn tcp_in_ip(ip: &[u8], on_wire: usize, stamp: Stamp) -> Result<Found<'_>, Passed> {
     if !matches!(ip.first().map(|byte| byte >> 4), Some(4 | 6)) {
         return Err(Passed::NotTcp);
     }
     let (headers, stop) = LaxIpSlice::from_slice(ip).map_err(|_| Passed::BrokenHeader)?;
     let payload = headers.payload();
     if payload.fragmented {
-        return Err(Passed::Fragment);
+        return match payload.incomplete {
+            false => fragment(&headers).map(Found::Fragment),
+            true => Err(Passed::BrokenHeader),
+        };
     }
     if stop.is_some() {
         return Err(Passed::BrokenHeader);
@@ -123,16 +163,52 @@ fn tcp_in_ip(ip: &[u8], on_wire: usize, stamp: Stamp) -> Result<Segment<'_>, Pas
         },
     };
     let headers_len = ip.len().min(start_of(ip, payload.payload));
-    let ip_len = if stated <= headers_len {
-        on_wire
-    } else {
-        stated
-    };
-    let (source, destination) = (headers.source_addr(), headers.destination_addr());
+    let ip_len = if stated <= headers_len { on_wire } else { stated };
+    let ends = (headers.source_addr(), headers.destination_addr());
     let tcp_len = ip_len.saturating_sub(headers_len);
     let tcp = payload.payload;
     let tcp = tcp.get(..tcp_len).unwrap_or(tcp);
-    tcp_segment((source, destination), tcp, tcp_len, stamp)
+    tcp_segment(ends, tcp, tcp_len, stamp).map(Found::Segment)
+}
+
+/// The fragment of an IP packet whose headers say that it is one.
+fn fragment<'a>(headers: &LaxIpSlice<'a>) -> Result<Fragment<'a>, Passed> {
+    let payload = headers.payload();
+    let (identification, offset, more) = match headers {
+        LaxIpSlice::Ipv4(v4) => {
+            let header = v4.header();
+            let identification = u32::from(header.identification());
+            (
+                identification,
+                header.fragments_offset(),
+                header.more_fragments(),
+            )
+        }
+        LaxIpSlice::Ipv6(v6) => v6
+            .extensions()
+            .clone()
+            .into_iter()
+            .find_map(|extension| match extension {
+                Ipv6ExtensionSlice::Fragment(header) => Some((
+                    header.identification(),
+                    header.fragment_offset(),
+                    header.more_fragments(),
+                )),
+                _ => None,
+            })
+            .ok_or(Passed::BrokenHeader)?,
+    };
+    Ok(Fragment {
+        key: PacketKey {
+            source: headers.source_addr(),
+            destination: headers.destination_addr(),
+            protocol: payload.ip_number.0,
+            identification,
+        },
+        offset: usize::from(offset.value()) * 8,
+        last: !more,
+        bytes: payload.payload,
+    })
 }
 
 /// Where `inner`, a part of `outer`, begins.
@@ -141,7 +217,7 @@ fn start_of(outer: &[u8], inner: &[u8]) -> usize {
 }
 
 fn tcp_segment(
-    (source, destination): (std::net::IpAddr, std::net::IpAddr),
+    (source, destination): (IpAddr, IpAddr),
     tcp: &[u8],
     tcp_len: usize,
     stamp: Stamp,
@@ -187,6 +263,17 @@ fn be32(bytes: &[u8], at: usize) -> Result<u32, Passed> {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    /// What a lone packet gives.
+    fn segment(
+        link: DataLink,
+        data: &[u8],
+        original_len: u32,
+        stamp: Stamp,
+    ) -> Result<Segment<'_>, Passed> {
+        let decapsulator = Box::leak(Box::new(Decapsulator::new()));
+        decapsulator.segment(link, data, original_len, stamp)
+    }
 
     const STAMP: Stamp = Stamp {
         frame: 1,
@@ -293,14 +380,51 @@ mod tests {
     }
 
     #[test]
-    fn fragments_and_foreign_packets_are_named() {
-        let mut packet = ipv4(b"part");
-        packet[6] = 0x20;
-        let got = segment(DataLink::RAW, &packet, len(&packet), STAMP);
-        assert_eq!(got.err(), Some(Passed::Fragment));
+    fn fragments_are_joined_and_foreign_packets_are_named() {
+        let whole = ipv4(b"a payload in two fragments");
+        let mut decapsulator = Decapsulator::new();
+        let cut = 20 + 24;
+        for (from, to, flags, seen) in [
+            (cut, whole.len(), [0u8, 3], false),
+            (20, cut, [0x20, 0], true),
+        ] {
+            let mut packet = whole[..20].to_vec();
+            packet.extend(&whole[from..to]);
+            let total = u16::try_from(packet.len()).unwrap();
+            packet[2..4].copy_from_slice(&total.to_be_bytes());
+            packet[6..8].copy_from_slice(&flags);
+            let got = decapsulator.segment(DataLink::RAW, &packet, len(&packet), STAMP);
+            match seen {
+                true => assert_eq!(got.unwrap().payload.bytes, b"a payload in two fragments"),
+                false => assert_eq!(got.err(), Some(Passed::Fragment)),
+            }
+        }
+        assert_eq!(decapsulator.incomplete(), 0);
+
         let mut packet = ipv4(b"udp");
         packet[9] = 17;
         let got = segment(DataLink::RAW, &packet, len(&packet), STAMP);
         assert_eq!(got.err(), Some(Passed::NotTcp));
+    }
+
+    #[test]
+    fn ipv6_fragments_are_joined() {
+        let segment_bytes = tcp(b"0123456789");
+        let mut decapsulator = Decapsulator::new();
+        let mut last = None;
+        for (from, to, field) in [(0, 24, 1u16), (24, 30, 24)] {
+            let part = &segment_bytes[from..to];
+            let mut packet = vec![0x60, 0, 0, 0];
+            packet.extend(u16::try_from(8 + part.len()).unwrap().to_be_bytes());
+            packet.extend([44, 64]);
+            packet.extend([0u8; 32]);
+            packet.extend([6, 0]);
+            packet.extend(field.to_be_bytes());
+            packet.extend([0, 0, 0, 9]);
+            packet.extend(part);
+            let got = decapsulator.segment(DataLink::RAW, &packet, len(&packet), STAMP);
+            last = got.ok().map(|segment| segment.payload.bytes.to_vec());
+        }
+        assert_eq!(last.as_deref(), Some(&b"0123456789"[..]));
     }
 }

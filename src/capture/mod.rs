@@ -6,6 +6,7 @@
 //!   before an error is delivered; then there is one error, with frame and byte.
 
 pub mod file;
+mod fragments;
 pub mod link;
 pub mod manifest;
 

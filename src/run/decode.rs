@@ -3,7 +3,8 @@
 mod json;
 mod text;
 
-use crate::capture::{CaptureError, CaptureReader, link};
+use crate::capture::link::{Decapsulator, Passed};
+use crate::capture::{CaptureError, CaptureReader};
 use crate::flow::tcp::Stamp;
 use crate::flow::{Counters, Dissector, Event};
 use crate::outcome::ExitStatus;
@@ -72,8 +73,8 @@ struct Totals {
     captures: u64,
     packets: u64,
     bytes: u64,
-    /// Packets that gave no TCP segment although they should have: broken, fragments, or of a
-    /// link type that is not known.
+    /// Packets that could not be told to be TCP or not: broken, of a link type that is not known,
+    /// or without some of their fragments.
     unread_packets: u64,
     connections: u64,
     smb_connections: u64,
@@ -137,6 +138,7 @@ fn decode_file(
         source,
     };
     let mut reader = CaptureReader::new(source).map_err(stopped)?;
+    let mut decapsulator = Decapsulator::new();
     let mut dissector = Dissector::new();
     let mut clock = Clock::default();
     let mut failure = None;
@@ -152,10 +154,11 @@ fn decode_file(
             frame: packet.frame,
             time: clock.since_start(packet.time),
         };
-        match link::segment(packet.link, packet.data, packet.original_len, stamp) {
+        let length = packet.original_len;
+        match decapsulator.segment(packet.link, packet.data, length, stamp) {
             Ok(segment) => dissector.handle_segment(&segment),
-            Err(link::Passed::NotTcp) => continue,
-            Err(_) => {
+            Err(Passed::NotTcp | Passed::Fragment) => continue,
+            Err(Passed::UnknownLink | Passed::BrokenHeader) => {
                 totals.unread_packets += 1;
                 continue;
             }
@@ -169,6 +172,7 @@ fn decode_file(
         printer.event(&name, &event, out)?;
     }
     totals.add(dissector.counters());
+    totals.unread_packets += decapsulator.incomplete();
     totals.packets += reader.frames();
     totals.bytes += reader.bytes();
     totals.span += clock.last;

@@ -1,7 +1,8 @@
 //! The decoder over stored captures, as they are, and changed in every way a network or a disk
 //! could.
 
-use fsrvp::capture::{CaptureReader, ExpectedCall, Manifest, link};
+use fsrvp::capture::link::Decapsulator;
+use fsrvp::capture::{CaptureReader, ExpectedCall, Manifest};
 use fsrvp::flow::tcp::Stamp;
 use fsrvp::flow::{Answer, Direction, Dissector, Event, Exchange, GapReason, Request, StreamId};
 use fsrvp::run::decode::{DecodeError, DecodeOptions, Format, decode};
@@ -167,6 +168,7 @@ fn packets(name: &str) -> Vec<Vec<u8>> {
 
 /// What a capture of these packets comes to.
 fn events(packets: &[Vec<u8>]) -> Vec<Event> {
+    let mut decapsulator = Decapsulator::new();
     let mut dissector = Dissector::new();
     let mut events = Vec::new();
     for (index, packet) in packets.iter().enumerate() {
@@ -176,7 +178,7 @@ fn events(packets: &[Vec<u8>]) -> Vec<Event> {
         };
         let length = u32::try_from(packet.len()).expect("short");
         let ethernet = pcap_file::DataLink::ETHERNET;
-        if let Ok(segment) = link::segment(ethernet, packet, length, stamp) {
+        if let Ok(segment) = decapsulator.segment(ethernet, packet, length, stamp) {
             dissector.handle_segment(&segment);
         }
         events.extend(std::iter::from_fn(|| dissector.poll_event()));
@@ -314,6 +316,7 @@ proptest! {
 
 /// The payloads of the packets, fed as the two streams of each connection in pieces of `sizes`.
 fn streamed(packets: &[Vec<u8>], sizes: &[usize]) -> Vec<Event> {
+    let mut decapsulator = Decapsulator::new();
     let mut dissector = Dissector::new();
     let mut streams: HashMap<SocketAddr, StreamId> = HashMap::new();
     let mut sizes = sizes.iter().copied().cycle();
@@ -325,7 +328,7 @@ fn streamed(packets: &[Vec<u8>], sizes: &[usize]) -> Vec<Event> {
         };
         let length = u32::try_from(packet.len()).expect("short");
         let ethernet = pcap_file::DataLink::ETHERNET;
-        let Ok(segment) = link::segment(ethernet, packet, length, stamp) else {
+        let Ok(segment) = decapsulator.segment(ethernet, packet, length, stamp) else {
             continue;
         };
         let to_server = segment.destination.port() == 10445;
