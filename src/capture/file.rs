@@ -15,6 +15,9 @@ use std::time::Duration;
 /// How much is read at once.
 const READ_SIZE: usize = 1 << 18;
 
+/// RFC 1952 2.3.1: ID1 and ID2.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
 /// The global header of a pcap file.
 const PCAP_HEADER_LEN: usize = 24;
 
@@ -170,6 +173,21 @@ impl<R: Read> Input<R> {
             }
         }
     }
+}
+
+/// A capture as it is stored: packed with gzip or not. Offsets in errors count unpacked bytes.
+///
+/// # Errors
+/// The first bytes cannot be read.
+pub fn unpacked<'a>(mut source: impl Read + 'a) -> std::io::Result<Box<dyn Read + 'a>> {
+    let mut magic = Vec::new();
+    source.by_ref().take(2).read_to_end(&mut magic)?;
+    let is_gzip = magic == GZIP_MAGIC;
+    let whole = std::io::Cursor::new(magic).chain(source);
+    Ok(match is_gzip {
+        true => Box::new(flate2::read::MultiGzDecoder::new(whole)),
+        false => Box::new(whole),
+    })
 }
 
 /// Reads a capture file from front to back.
@@ -388,4 +406,167 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// A pcap file with two packets, in the given byte order and resolution.
+    fn pcap(big: bool, magic: u32, fraction: u32) -> Vec<u8> {
+        let u32 = |value: u32| match big {
+            true => value.to_be_bytes(),
+            false => value.to_le_bytes(),
+        };
+        let version = match big {
+            true => [0, 2, 0, 4],
+            false => [2, 0, 4, 0],
+        };
+        let mut file = [u32(magic), version, u32(0), u32(0), u32(65535), u32(1)].concat();
+        for data in [&b"first"[..], b"the second"] {
+            let length = u32::try_from(data.len()).unwrap();
+            for field in [1_700_000_000, fraction, length, length + 1] {
+                file.extend(u32(field));
+            }
+            file.extend(data);
+        }
+        file
+    }
+
+    fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+        let mut body = body.to_vec();
+        body.resize(body.len().next_multiple_of(4), 0);
+        let length = u32::try_from(body.len() + 12).unwrap().to_be_bytes();
+        [&kind.to_be_bytes()[..], &length, &body, &length].concat()
+    }
+
+    /// A big-endian section with one interface of nanosecond resolution and one packet.
+    fn section() -> Vec<u8> {
+        let mut file = block(
+            0x0a0d_0d0a,
+            &[
+                0x1a, 0x2b, 0x3c, 0x4d, 0, 1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+            ],
+        );
+        // Link type 1, snap length 0, option if_tsresol = 9, end of options.
+        file.extend(block(
+            1,
+            &[0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 9, 0, 0, 0, 0, 0, 0, 0],
+        ));
+        // Decryption secrets, a name that is no name, and a block that nobody knows.
+        file.extend(block(10, b"TLSKsecrets."));
+        file.extend(block(4, &[0xff; 8]));
+        file.extend(block(0x4000_0099, b"comment"));
+        let time = 1_700_000_000_000_000_123_u64.to_be_bytes();
+        let mut packet = vec![0, 0, 0, 0];
+        packet.extend(time);
+        packet.extend([0, 0, 0, 5, 0, 0, 0, 9]);
+        packet.extend(b"bytes");
+        file.extend(block(6, &packet));
+        file
+    }
+
+    /// Everything of a file: time, bytes and length of each packet; and how it ended.
+    type Whole = (Vec<(Option<Duration>, Vec<u8>, u32)>, Option<String>);
+
+    fn read(file: &[u8]) -> Whole {
+        let mut reader = match CaptureReader::new(file) {
+            Ok(reader) => reader,
+            Err(error) => return (Vec::new(), Some(error.to_string())),
+        };
+        let mut packets = Vec::new();
+        while let Some(packet) = reader.next_packet() {
+            match packet {
+                Ok(packet) => {
+                    assert_eq!(packet.frame, packets.len() as u64 + 1);
+                    assert_eq!(packet.link, DataLink::ETHERNET);
+                    packets.push((packet.time, packet.data.to_vec(), packet.original_len));
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(reader.next_packet().is_none());
+                    return (packets, Some(error));
+                }
+            }
+        }
+        (packets, None)
+    }
+
+    #[test]
+    fn pcap_is_read_in_both_byte_orders_and_both_resolutions() {
+        for (magic, fraction) in [(0xa1b2_c3d4, 250_000), (0xa1b2_3c4d, 250_000_000)] {
+            for big in [true, false] {
+                let (packets, error) = read(&pcap(big, magic, fraction));
+                let time = Some(Duration::from_millis(1_700_000_000_250));
+                assert_eq!(error, None);
+                assert_eq!(
+                    packets,
+                    [
+                        (time, b"first".to_vec(), 6),
+                        (time, b"the second".to_vec(), 11),
+                    ]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn pcapng_with_several_sections_and_foreign_blocks_is_read() {
+        let (packets, error) = read(&[section(), section()].concat());
+        assert_eq!(error, None);
+        let time = Some(Duration::new(1_700_000_000, 123));
+        let packet = (time, b"bytes".to_vec(), 9);
+        assert_eq!(packets, [packet.clone(), packet]);
+    }
+
+    #[test]
+    fn wherever_a_file_is_cut_the_whole_packets_come_first() {
+        for file in [pcap(false, 0xa1b2_c3d4, 0), [section(), section()].concat()] {
+            let (all, _) = read(&file);
+            for length in 0..file.len() {
+                let (packets, error) = read(&file[..length]);
+                assert!(all.starts_with(&packets));
+                let error = error.unwrap_or_default();
+                assert!(
+                    packets.len() < all.len() || error.is_empty(),
+                    "{length}: {error}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_of_four_gib_is_an_error_and_nothing_grows() {
+        let mut file = section();
+        let at = file.len();
+        file.extend([0, 0, 0, 6, 0xff, 0xff, 0xff, 0xfc, 0, 0]);
+        let (packets, error) = read(&file);
+        assert_eq!(packets.len(), 1);
+        let error = error.unwrap();
+        assert!(
+            error.contains(&format!("byte {at}")) && error.contains("frame 2"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_packed_capture_is_unpacked() {
+        let file = pcap(true, 0xa1b2_c3d4, 0);
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(&file).unwrap();
+        let packed = packer.finish().unwrap();
+        for stored in [&packed, &file] {
+            let mut bytes = Vec::new();
+            let mut source = unpacked(stored.as_slice()).unwrap();
+            source.read_to_end(&mut bytes).unwrap();
+            assert_eq!(bytes, file);
+        }
+        let mut short = Vec::new();
+        unpacked(&b"x"[..])
+            .unwrap()
+            .read_to_end(&mut short)
+            .unwrap();
+        assert_eq!(short, b"x");
+    }
 }

@@ -122,9 +122,21 @@ mod tests {
     fn fragments_in_any_order_with_repeats_and_overlaps_make_the_packet() {
         let mut fragments = Fragments::default();
         assert!(fragments.push(&fragment(1, 16, true, b"end")).is_none());
-        assert!(fragments.push(&fragment(2, 0, false, b"another!")).is_none());
-        assert!(fragments.push(&fragment(1, 0, false, b"01234567")).is_none());
-        assert!(fragments.push(&fragment(1, 0, false, b"xxxxxxxx")).is_none());
+        assert!(
+            fragments
+                .push(&fragment(2, 0, false, b"another!"))
+                .is_none()
+        );
+        assert!(
+            fragments
+                .push(&fragment(1, 0, false, b"01234567"))
+                .is_none()
+        );
+        assert!(
+            fragments
+                .push(&fragment(1, 0, false, b"xxxxxxxx"))
+                .is_none()
+        );
         let whole = fragments.push(&fragment(1, 4, false, b"4567abcdefgh"));
         assert_eq!(whole, Some(&b"01234567abcdefghend"[..]));
         assert_eq!(fragments.incomplete(), 1);
@@ -134,10 +146,18 @@ mod tests {
     fn what_is_kept_is_bounded() {
         let mut fragments = Fragments::default();
         for id in 0..1000 {
-            assert!(fragments.push(&fragment(id, 8, false, b"12345678")).is_none());
+            assert!(
+                fragments
+                    .push(&fragment(id, 8, false, b"12345678"))
+                    .is_none()
+            );
         }
         assert_eq!(fragments.partial.len(), PACKETS_MAX);
         assert_eq!(fragments.incomplete(), 1000);
-        assert!(fragments.push(&fragment(7, 65_530, true, b"12345678")).is_none());
+        assert!(
+            fragments
+                .push(&fragment(7, 65_530, true, b"12345678"))
+                .is_none()
+        );
     }
 }

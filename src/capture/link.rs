@@ -163,7 +163,11 @@ fn tcp_in_ip(ip: &[u8], on_wire: usize, stamp: Stamp) -> Result<Found<'_>, Passe
         },
     };
     let headers_len = ip.len().min(start_of(ip, payload.payload));
-    let ip_len = if stated <= headers_len { on_wire } else { stated };
+    let ip_len = if stated <= headers_len {
+        on_wire
+    } else {
+        stated
+    };
     let ends = (headers.source_addr(), headers.destination_addr());
     let tcp_len = ip_len.saturating_sub(headers_len);
     let tcp = payload.payload;

@@ -10,5 +10,5 @@ mod fragments;
 pub mod link;
 pub mod manifest;
 
-pub use file::{CaptureError, CaptureReader, Packet};
+pub use file::{CaptureError, CaptureReader, Packet, unpacked};
 pub use manifest::{ExpectedCall, Manifest};

@@ -4,7 +4,7 @@ mod json;
 mod text;
 
 use crate::capture::link::{Decapsulator, Passed};
-use crate::capture::{CaptureError, CaptureReader};
+use crate::capture::{CaptureError, CaptureReader, unpacked};
 use crate::flow::tcp::Stamp;
 use crate::flow::{Counters, Dissector, Event};
 use crate::outcome::ExitStatus;
@@ -38,7 +38,9 @@ pub struct DecodeOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// A file could not be opened.
-    #[error("capture {path} cannot be opened: {source}; give the path of a pcap or pcapng file")]
+    #[error(
+        "capture {path} cannot be opened: {source}; give the path of a readable pcap or pcapng file"
+    )]
     Open {
         /// The file.
         path: String,
@@ -126,12 +128,13 @@ fn decode_file(
     out: &mut dyn Write,
 ) -> Result<(), DecodeError> {
     let name = path.display().to_string();
-    let source: Box<dyn Read> = match path.as_os_str() == "-" {
-        true => Box::new(std::io::stdin().lock()),
-        false => match File::open(path) {
-            Ok(file) => Box::new(file),
-            Err(source) => return Err(DecodeError::Open { path: name, source }),
-        },
+    let source = match path.as_os_str() == "-" {
+        true => unpacked(std::io::stdin().lock()),
+        false => File::open(path).and_then(unpacked),
+    };
+    let source: Box<dyn Read> = match source {
+        Ok(source) => source,
+        Err(source) => return Err(DecodeError::Open { path: name, source }),
     };
     let stopped = |source| DecodeError::Capture {
         path: name.clone(),
