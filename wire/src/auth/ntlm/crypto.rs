@@ -182,3 +182,111 @@ fn md5_of(pieces: &[&[u8]]) -> Secret<16> {
     }
     Secret::new(hasher.finalize().into())
 }
+
+/// MS-NLMP 4.2.1 and 4.2.4: the values that the specification gives.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::ntlm::{ChallengeMessage, SecurityContext};
+
+    const SERVER_CHALLENGE: [u8; 8] = [0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF];
+    const FLAGS: NegotiateFlags = NegotiateFlags(0xE28A_8233);
+    const TARGET_INFO: &str = "02000c0044006f006d00610069006e0001000c005300650072007600650072000000\
+                               0000";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect()
+    }
+
+    fn array<const N: usize>(hex: &str) -> [u8; N] {
+        bytes(hex).try_into().unwrap()
+    }
+
+    fn response_key() -> Secret<16> {
+        ntowf_v2(&NtHash::of_password("Password"), "User", "Domain")
+    }
+
+    fn proof() -> [u8; 16] {
+        let temp = client_challenge(0, [0xAA; 8], &bytes(TARGET_INFO));
+        nt_proof(&response_key(), &SERVER_CHALLENGE, &temp)
+    }
+
+    #[test]
+    fn hashes_of_the_password_are_those_of_the_specification() {
+        let nt_hash = NtHash::of_password("Password");
+        assert_eq!(
+            nt_hash.as_bytes(),
+            &array("a4f49c406510bdcab6824ee7c30fd852")
+        );
+        assert_eq!(
+            response_key().as_bytes(),
+            &array("0c868a403bfd7a93a3001ef22ef02e3f")
+        );
+    }
+
+    #[test]
+    fn responses_are_those_of_the_specification() {
+        assert_eq!(proof(), array("68cd0ab851e51c96aabc927bebef6a1c"));
+        assert_eq!(
+            lm_v2_response(&response_key(), &SERVER_CHALLENGE, &[0xAA; 8]),
+            bytes("86c35097ac9cec102554764a57cccc19aaaaaaaaaaaaaaaa")
+        );
+    }
+
+    #[test]
+    fn keys_are_those_of_the_specification() {
+        let base = session_base_key(&response_key(), &proof());
+        assert_eq!(base.as_bytes(), &array("8de40ccadbc14a82f15cb0ad0de95ca3"));
+        assert_eq!(
+            rc4k(&base, [0x55; 16]),
+            array("c5dad2544fc9799094ce1ce90bc9d03e")
+        );
+        let exported = Secret::new([0x55; 16]);
+        let seal = seal_key(FLAGS, &exported, Role::Client);
+        assert_eq!(seal.as_bytes(), &array("59f600973cc4960a25480a7c196e4c58"));
+        let sign = sign_key(&exported, Role::Client);
+        assert_eq!(sign.as_bytes(), &array("4788dc861b4782f35d43fd98fe1a2d39"));
+    }
+
+    #[test]
+    fn the_key_of_an_anonymous_logon_is_exchanged_under_zero_bytes() {
+        // Samba 4.17's client chose it, its server said that it used it.
+        let encrypted = array("b3128aa31cc15c1e4fd1eb9bacd41bdd");
+        assert_eq!(
+            rc4k(&Secret::new([0; 16]), encrypted),
+            array("6d0a03e2bff60124c5d7f5fcfbba89b0")
+        );
+    }
+
+    #[test]
+    fn the_sealed_message_is_that_of_the_specification() {
+        let mut context = SecurityContext::new(Role::Client, FLAGS, &Secret::new([0x55; 16]));
+        let mut message = bytes("50006c00610069006e007400650078007400");
+        let len = message.len();
+        let signature = context.seal(&mut message, 0..len).unwrap();
+        assert_eq!(message, bytes("54e50165bf1936dc996020c1811b0f06fb5f"));
+        assert_eq!(signature, array("010000007fb38ec5c55d497600000000"));
+    }
+
+    #[test]
+    fn the_challenge_message_is_that_of_the_specification() {
+        let message = bytes(
+            "4e544c4d53535000020000000c000c003800000033828ae20123456789abcdef0000000000000000\
+             2400240044000000060070170000000f530065007200760065007200\
+             02000c0044006f006d00610069006e0001000c0053006500720076006500720000000000",
+        );
+        let challenge = ChallengeMessage::parse(&message).unwrap();
+        assert_eq!(challenge.negotiate_flags, FLAGS);
+        assert_eq!(challenge.server_challenge, SERVER_CHALLENGE);
+        assert_eq!(challenge.target_info, bytes(TARGET_INFO));
+        assert_eq!(challenge.emit(), message);
+    }
+
+    #[test]
+    fn a_letter_whose_upper_case_is_two_letters_stays() {
+        assert_eq!(upper_case("straße_ünï").collect::<String>(), "STRAßE_ÜNÏ");
+    }
+}
