@@ -16,3 +16,4 @@ pub mod shell;
 pub mod smb;
 pub mod store;
 pub mod tree;
+pub mod users;

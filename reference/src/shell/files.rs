@@ -1,0 +1,385 @@
+//! The file work of one connection: tokens on one side, shares and open files on the other.
+
+use crate::share::{Rights, Share, ShareFile, ShareTable};
+use crate::smb::work::{
+    Entry, FileDone, FileInfo, FileResult, FileToken, FileWork, OpenWork, TreeToken, Volume,
+};
+use crate::tree::{
+    self, Access, Attributes, Disposition, Metadata, NewTimes, OpenOptions, TreeError, TreePath,
+    Wanted,
+};
+use fsrvp_wire::smb2::NtStatus;
+use fsrvp_wire::smb2::create::{AccessMask, CreateAction, CreateDisposition, CreateOptions};
+use fsrvp_wire::smb2::fscc::{FileAttributes, FileTime};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The rights that change something.
+const CHANGING: AccessMask = AccessMask::FILE_WRITE_DATA
+    .union(AccessMask::FILE_APPEND_DATA)
+    .union(AccessMask::FILE_WRITE_EA)
+    .union(AccessMask::FILE_DELETE_CHILD)
+    .union(AccessMask::FILE_WRITE_ATTRIBUTES)
+    .union(AccessMask::DELETE)
+    .union(AccessMask::WRITE_DAC)
+    .union(AccessMask::WRITE_OWNER);
+
+/// The longest name that a volume claims, in UTF-16 units.
+const NAME_LEN_MAX: u32 = 255;
+
+/// Everything that one connection has open.
+#[derive(Debug)]
+pub(super) struct Files {
+    shares: Arc<ShareTable>,
+    trees: Slots<TreeToken, Connected>,
+    files: Slots<FileToken, Handle>,
+}
+
+/// A share as one user sees it.
+#[derive(Debug)]
+struct Connected {
+    share: Arc<Share>,
+    rights: Rights,
+}
+
+/// An open file, and whether it goes when it is closed.
+#[derive(Debug)]
+struct Handle {
+    file: ShareFile,
+    delete: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Slots<K, V>(Mutex<HashMap<K, Arc<V>>>);
+
+impl<K: Hash + Eq, V> Slots<K, V> {
+    fn new() -> Self {
+        Slots(Mutex::new(HashMap::new()))
+    }
+
+    fn insert(&self, key: K, value: V) {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.insert(key, Arc::new(value));
+    }
+
+    fn get(&self, key: &K, missing: NtStatus) -> Result<Arc<V>, NtStatus> {
+        let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.get(key).cloned().ok_or(missing)
+    }
+
+    fn remove(&self, key: &K) -> Option<Arc<V>> {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.remove(key)
+    }
+}
+
+impl Files {
+    /// Nothing is open yet.
+    pub(super) fn new(shares: Arc<ShareTable>) -> Self {
+        Files {
+            shares,
+            trees: Slots::new(),
+            files: Slots::new(),
+        }
+    }
+
+    /// Does a piece of work; blocks.
+    pub(super) fn perform(&self, work: FileWork) -> FileResult {
+        match work {
+            FileWork::ConnectTree { tree, share, user } => self.connect(tree, &share, &user),
+            FileWork::DisconnectTree(tree) => {
+                self.trees.remove(&tree);
+                Ok(FileDone::Nothing)
+            }
+            FileWork::Open(open) => self.open(&open),
+            FileWork::Close(file) => self.close(file),
+            FileWork::Read {
+                file,
+                offset_bytes,
+                length,
+            } => {
+                let data = self.file(file)?.file.read(offset_bytes, length);
+                Ok(FileDone::Data(data.map_err(status)?))
+            }
+            FileWork::Write {
+                file,
+                offset_bytes,
+                data,
+                write_through,
+            } => {
+                let handle = self.file(file)?;
+                done(handle.file.write(offset_bytes, &data))?;
+                if write_through {
+                    done(handle.file.flush())?;
+                }
+                Ok(FileDone::Nothing)
+            }
+            FileWork::Flush(file) => done(self.file(file)?.file.flush()),
+            FileWork::Info(file) => {
+                let metadata = self.file(file)?.file.metadata().map_err(status)?;
+                Ok(FileDone::Info(info(&metadata)))
+            }
+            FileWork::Volume(tree) => self.volume(tree),
+            FileWork::List(file) => {
+                let entries = self.file(file)?.file.list().map_err(status)?;
+                Ok(FileDone::Entries(entries.iter().map(entry).collect()))
+            }
+            FileWork::SetBasic {
+                file,
+                last_access_time,
+                last_write_time,
+                attributes,
+            } => {
+                let times = NewTimes {
+                    accessed: last_access_time.map(|time| tree::FileTime(time.0)),
+                    written: last_write_time.map(|time| tree::FileTime(time.0)),
+                };
+                set_basic(&self.file(file)?.file, times, attributes)
+            }
+            FileWork::SetEndOfFile { file, length_bytes } => {
+                done(self.file(file)?.file.set_size(length_bytes))
+            }
+            FileWork::Rename {
+                file,
+                path,
+                replace,
+            } => {
+                let path = TreePath::parse(&path).map_err(status)?;
+                done(self.file(file)?.file.rename(&path, replace))
+            }
+            FileWork::SetDelete { file, delete } => {
+                let handle = self.file(file)?;
+                if delete {
+                    check_delete(&handle.file)?;
+                }
+                handle.delete.store(delete, Ordering::SeqCst);
+                Ok(FileDone::Nothing)
+            }
+        }
+    }
+
+    fn file(&self, token: FileToken) -> Result<Arc<Handle>, NtStatus> {
+        self.files.get(&token, NtStatus::FILE_CLOSED)
+    }
+
+    fn connect(&self, tree: TreeToken, share: &str, user: &str) -> FileResult {
+        let share = self.shares.find(share).ok_or(NtStatus::BAD_NETWORK_NAME)?;
+        let rights = share.access().rights(user);
+        if rights == Rights::None {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        let maximal_access = maximal(&share, rights);
+        self.trees.insert(tree, Connected { share, rights });
+        Ok(FileDone::Tree { maximal_access })
+    }
+
+    fn open(&self, open: &OpenWork) -> FileResult {
+        let tree = self.trees.get(&open.tree, NtStatus::NETWORK_NAME_DELETED)?;
+        let path = TreePath::parse(&open.path).map_err(status)?;
+        let maximal_access = maximal(&tree.share, tree.rights);
+        let granted_access = grant(open.desired_access, maximal_access, &tree)?;
+        let deletes = open.options.contains(CreateOptions::DELETE_ON_CLOSE);
+        if deletes && !granted_access.contains(AccessMask::DELETE) {
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+        let (file, action) = tree
+            .share
+            .open(tree.rights, &path, &options(open, granted_access))
+            .map_err(status)?;
+        let metadata = file.metadata().map_err(status)?;
+        if deletes {
+            check_delete(&file)?;
+        }
+        let handle = Handle {
+            file,
+            delete: AtomicBool::new(deletes),
+        };
+        self.files.insert(open.file, handle);
+        Ok(FileDone::Opened {
+            granted_access,
+            maximal_access,
+            action: match action {
+                tree::CreateAction::Superseded => CreateAction::SUPERSEDED,
+                tree::CreateAction::Opened => CreateAction::OPENED,
+                tree::CreateAction::Created => CreateAction::CREATED,
+                tree::CreateAction::Overwritten => CreateAction::OVERWRITTEN,
+            },
+            info: info(&metadata),
+        })
+    }
+
+    fn close(&self, token: FileToken) -> FileResult {
+        let handle = self.files.remove(&token).ok_or(NtStatus::FILE_CLOSED)?;
+        let metadata = handle.file.metadata();
+        if handle.delete.load(Ordering::SeqCst)
+            && let Err(error) = handle.file.remove()
+        {
+            tracing::debug!(%error, "delete on close failed");
+        }
+        Ok(metadata.map_or(FileDone::Nothing, |metadata| {
+            FileDone::Info(info(&metadata))
+        }))
+    }
+
+    fn volume(&self, token: TreeToken) -> FileResult {
+        let tree = self.trees.get(&token, NtStatus::NETWORK_NAME_DELETED)?;
+        let volume = tree.share.tree().volume_info().map_err(status)?;
+        Ok(FileDone::Volume(Volume {
+            serial: volume.serial,
+            unit_bytes: u32::try_from(volume.unit_bytes).unwrap_or(u32::MAX),
+            units: volume.units,
+            units_free: volume.units_free,
+            units_available: volume.units_available,
+            name_len_max: NAME_LEN_MAX,
+            read_only: volume.read_only || !tree.share.is_writable(),
+        }))
+    }
+}
+
+fn done(result: Result<(), TreeError>) -> FileResult {
+    result.map(|()| FileDone::Nothing).map_err(status)
+}
+
+/// The most that a user with these rights may do now.
+fn maximal(share: &Share, rights: Rights) -> AccessMask {
+    if rights == Rights::Change && share.is_writable() {
+        return AccessMask::FILE_ALL_ACCESS;
+    }
+    AccessMask::FILE_GENERIC_READ | AccessMask::FILE_GENERIC_EXECUTE
+}
+
+/// MS-SMB2 3.3.5.9: what an open gets for what it asks; generic rights become the file's own.
+fn grant(
+    desired: AccessMask,
+    maximal: AccessMask,
+    tree: &Connected,
+) -> Result<AccessMask, NtStatus> {
+    let generic = [
+        (AccessMask::GENERIC_ALL, AccessMask::FILE_ALL_ACCESS),
+        (AccessMask::GENERIC_READ, AccessMask::FILE_GENERIC_READ),
+        (AccessMask::GENERIC_WRITE, AccessMask::FILE_GENERIC_WRITE),
+        (
+            AccessMask::GENERIC_EXECUTE,
+            AccessMask::FILE_GENERIC_EXECUTE,
+        ),
+        (AccessMask::MAXIMUM_ALLOWED, maximal),
+    ];
+    let mut wanted = desired;
+    for (asked, meant) in generic {
+        if desired.contains(asked) {
+            wanted = wanted.without(asked) | meant;
+        }
+    }
+    let refused = wanted.without(maximal);
+    if refused.0 == 0 {
+        return Ok(wanted);
+    }
+    // The user could, but the share can not be written (any more).
+    if tree.rights == Rights::Change && refused.without(CHANGING).0 == 0 {
+        return Err(NtStatus::MEDIA_WRITE_PROTECTED);
+    }
+    Err(NtStatus::ACCESS_DENIED)
+}
+
+fn options(open: &OpenWork, granted: AccessMask) -> OpenOptions {
+    let any_of = |rights: AccessMask| (granted & rights).0 != 0;
+    OpenOptions {
+        access: Access {
+            read: any_of(AccessMask::FILE_READ_DATA | AccessMask::FILE_EXECUTE),
+            write: any_of(AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA),
+        },
+        disposition: match open.disposition {
+            CreateDisposition::SUPERSEDE => Disposition::Supersede,
+            CreateDisposition::CREATE => Disposition::Create,
+            CreateDisposition::OPEN_IF => Disposition::OpenIf,
+            CreateDisposition::OVERWRITE => Disposition::Overwrite,
+            CreateDisposition::OVERWRITE_IF => Disposition::OverwriteIf,
+            _ => Disposition::Open,
+        },
+        wanted: if open.options.contains(CreateOptions::DIRECTORY_FILE) {
+            Wanted::Directory
+        } else if open.options.contains(CreateOptions::NON_DIRECTORY_FILE) {
+            Wanted::File
+        } else {
+            Wanted::Any
+        },
+        open_link: open.options.contains(CreateOptions::OPEN_REPARSE_POINT),
+        attributes: Attributes(open.attributes.0),
+        keep_contents: false,
+    }
+}
+
+/// MS-FSA 2.1.5.14.3: whether a file may be marked to go.
+fn check_delete(file: &ShareFile) -> Result<(), NtStatus> {
+    file.may_change().map_err(status)?;
+    let metadata = file.metadata().map_err(status)?;
+    if metadata.attributes.has(Attributes::READONLY) {
+        return Err(NtStatus::CANNOT_DELETE);
+    }
+    if file.is_directory() && !file.is_empty().map_err(status)? {
+        return Err(NtStatus::DIRECTORY_NOT_EMPTY);
+    }
+    Ok(())
+}
+
+fn set_basic(file: &ShareFile, times: NewTimes, attributes: Option<FileAttributes>) -> FileResult {
+    if let Some(attributes) = attributes {
+        done(file.set_attributes(Attributes(attributes.0)))?;
+    }
+    if times != NewTimes::default() {
+        done(file.set_times(times))?;
+    }
+    done(file.may_change())
+}
+
+fn info(metadata: &Metadata) -> FileInfo {
+    FileInfo {
+        creation_time: FileTime(metadata.created.0),
+        last_access_time: FileTime(metadata.accessed.0),
+        last_write_time: FileTime(metadata.written.0),
+        change_time: FileTime(metadata.changed.0),
+        allocation_size: metadata.allocation,
+        end_of_file: metadata.size,
+        attributes: FileAttributes(metadata.attributes.0),
+        file_id: metadata.file_id,
+        volume_id: metadata.device,
+        links: metadata.links,
+    }
+}
+
+fn entry(entry: &tree::Entry) -> Entry {
+    Entry {
+        name: entry.name.clone(),
+        info: info(&entry.metadata),
+    }
+}
+
+/// The one place where an error of the file system becomes a code of the wire.
+fn status(error: TreeError) -> NtStatus {
+    match error {
+        TreeError::NotFound => NtStatus::OBJECT_NAME_NOT_FOUND,
+        TreeError::PathNotFound => NtStatus::OBJECT_PATH_NOT_FOUND,
+        TreeError::AlreadyExists => NtStatus::OBJECT_NAME_COLLISION,
+        TreeError::NameInvalid => NtStatus::OBJECT_NAME_INVALID,
+        TreeError::IsDirectory => NtStatus::FILE_IS_A_DIRECTORY,
+        TreeError::NotDirectory => NtStatus::NOT_A_DIRECTORY,
+        TreeError::NotEmpty => NtStatus::DIRECTORY_NOT_EMPTY,
+        TreeError::Symlink | TreeError::SpecialFile | TreeError::AccessDenied => {
+            NtStatus::ACCESS_DENIED
+        }
+        TreeError::ReadOnly => NtStatus::MEDIA_WRITE_PROTECTED,
+        TreeError::ShareGone => NtStatus::NETWORK_NAME_DELETED,
+        TreeError::Frozen => NtStatus::DEVICE_BUSY,
+        TreeError::DiskFull => NtStatus::DISK_FULL,
+        TreeError::NotSameDevice => NtStatus::NOT_SAME_DEVICE,
+        TreeError::OutOfRange => NtStatus::INVALID_PARAMETER,
+        TreeError::NotSupported => NtStatus::NOT_SUPPORTED,
+        TreeError::TooManyOpenFiles => NtStatus::INSUFFICIENT_RESOURCES,
+        TreeError::Io(error) => {
+            tracing::warn!(%error, "file work failed");
+            NtStatus::UNEXPECTED_IO_ERROR
+        }
+    }
+}

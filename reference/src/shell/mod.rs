@@ -1,0 +1,359 @@
+//! Tokio: sockets, timers, threads for blocking work. Here a server is started and stopped.
+//!
+//! **Architectural invariants**
+//! - This is the only room that reads clocks, draws random bytes and starts tasks.
+//! - One task owns the agent, one each connection its [`crate::smb::Connection`]; blocking work
+//!   of either runs on threads that may block, and holds up nobody else.
+//! - What is served was reconciled first: the configuration store, the backend snapshots on the
+//!   disk and the exposed shares agree before the socket listens.
+
+mod actor;
+mod connection;
+mod effects;
+mod files;
+mod reconcile;
+mod time;
+
+use crate::agent::{Agent, AgentConfig, Durations, IdSource};
+use crate::backend::{AutoBackend, BackendError, BtrfsBackend, CopyBackend, ShadowBackend};
+use crate::config::{AccessConfig, AccessRights, BackendChoice, Config, ConfigError, ShareConfig};
+use crate::share::{Access, BaseShare, Rights, ShareError, ShareTable};
+use crate::smb::Server;
+use crate::store::{Store, StoreError};
+use crate::users::Users;
+use actor::{Actor, AgentHandle};
+use connection::Shared;
+use effects::{Catalogue, Workshop};
+use fsrvp_wire::fsrvp::FSRVP_RPC_VERSION_1;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use time::Time;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use uuid::Uuid;
+
+/// MS-FSRVP <5>: how often in a row one client may repeat SetContext.
+const RETRY_LIMIT: u32 = 5;
+
+/// How many clients may be connected at a time.
+const CONNECTIONS_MAX: usize = 512;
+
+/// How long to wait before the next client when the machine has no descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration makes no sense.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A share cannot be served.
+    #[error(transparent)]
+    Share(#[from] ShareError),
+    /// The chosen backend cannot make shadow copies of a share.
+    #[error("share {share}: {source}")]
+    Backend {
+        /// The share.
+        share: String,
+        /// What stands against it.
+        source: BackendError,
+    },
+    /// The configuration store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no temporary directory for the state.
+    #[error("temporary directory for the state: {0}")]
+    TemporaryState(std::io::Error),
+    /// The address cannot be listened on.
+    #[error("{address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The work of the start broke off.
+    #[error("the start broke off")]
+    BrokeOff,
+}
+
+/// A running server. Dropping it stops it; [`Reference::stop`] also waits for the end.
+pub struct Reference {
+    address: SocketAddr,
+    agent: AgentHandle,
+    shutdown: watch::Sender<bool>,
+    tasks: Option<Tasks>,
+}
+
+/// What runs, in the order in which it ends.
+struct Tasks {
+    listener: JoinHandle<()>,
+    actor: JoinHandle<Agent>,
+    workshop: Arc<Workshop>,
+    /// Removed, with what it alone knows of, when the server stops.
+    temporary_state: Option<tempfile::TempDir>,
+}
+
+impl Reference {
+    /// Starts a server on the runtime that this is called on; it serves when this returns.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(config: Config) -> Result<Reference, StartError> {
+        config.validate()?;
+        let users = Arc::new(Users::from_config(&config.users)?);
+        let time = Time::start(config.clock);
+        let settings = config.clone();
+        let prepared = tokio::task::spawn_blocking(move || prepare(&settings));
+        let prepared = prepared.await.map_err(|_| StartError::BrokeOff)??;
+        let (shutdown, stopped) = watch::channel(false);
+        let catalogue = Arc::new(Catalogue(Arc::clone(&prepared.workshop.shares)));
+        let agent = Agent::new(
+            agent_config(&config),
+            Box::new(RandomIds),
+            catalogue,
+            prepared.state,
+        );
+        let workshop = prepared.workshop;
+        let (listener, address) = listen(config.listen).await?;
+        let (handle, actor) =
+            Actor::spawn(agent, time.clone(), Arc::clone(&workshop), stopped.clone());
+        let shared = Shared {
+            server: Arc::new(Server::new(
+                &config.name,
+                random_id(),
+                config.signing,
+                users,
+            )),
+            shares: Arc::clone(&workshop.shares),
+            agent: handle.clone(),
+            time,
+        };
+        let listener = tokio::spawn(accept(listener, shared, stopped));
+        tracing::info!(%address, "serving");
+        Ok(Reference {
+            address,
+            agent: handle,
+            shutdown,
+            tasks: Some(Tasks {
+                listener,
+                actor,
+                workshop,
+                temporary_state: prepared.temporary_state,
+            }),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Moves a [`crate::config::Clock::Manual`] on. When this returns, every timer that became
+    /// due was handled and what it led to is done. A clock that follows the machine's is left as
+    /// it is.
+    pub async fn advance(&self, by: Duration) {
+        self.agent.advance(by).await;
+    }
+
+    /// Stops: connections end, work under way is finished, state that was temporary goes.
+    pub async fn stop(mut self) {
+        self.shutdown.send_replace(true);
+        if let Some(tasks) = self.tasks.take() {
+            tasks.end().await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Reference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reference")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        self.shutdown.send_replace(true);
+        if let Some(tasks) = self.tasks.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(tasks.end());
+        }
+    }
+}
+
+impl Tasks {
+    async fn end(self) {
+        if let Err(error) = self.listener.await {
+            tracing::error!(%error, "the listener broke off");
+        }
+        let agent = self.actor.await;
+        if self.temporary_state.is_none() {
+            return;
+        }
+        // Nobody will ever know of these shadow copies again.
+        if let Ok(agent) = agent {
+            let workshop = self.workshop;
+            let removal = move || reconcile::remove_all(&workshop, agent.state());
+            if let Err(error) = tokio::task::spawn_blocking(removal).await {
+                tracing::error!(%error, "the removal of shadow copies broke off");
+            }
+        }
+    }
+}
+
+/// What the blocking part of the start gives.
+struct Prepared {
+    workshop: Arc<Workshop>,
+    state: crate::agent::State,
+    temporary_state: Option<tempfile::TempDir>,
+}
+
+fn prepare(config: &Config) -> Result<Prepared, StartError> {
+    let backend = backend(config.backend);
+    let shares = Arc::new(ShareTable::default());
+    for share in &config.shares {
+        let added = shares.add_base(base_share(share, &backend))?;
+        if config.backend == BackendChoice::Btrfs {
+            backend
+                .supports(added.root())
+                .map_err(|source| StartError::Backend {
+                    share: share.name.clone(),
+                    source,
+                })?;
+        }
+    }
+    let (directory, temporary_state) = state_directory(config)?;
+    let store = Store::open(&directory)?;
+    let state = store.load()?;
+    let workshop = Arc::new(Workshop {
+        shares,
+        backend,
+        store,
+    });
+    reconcile::reconcile(&workshop, &state, temporary_state.is_none());
+    Ok(Prepared {
+        workshop,
+        state,
+        temporary_state,
+    })
+}
+
+fn state_directory(config: &Config) -> Result<(PathBuf, Option<tempfile::TempDir>), StartError> {
+    if let Some(directory) = &config.state {
+        return Ok((directory.clone(), None));
+    }
+    let temporary = tempfile::Builder::new()
+        .prefix("fsrvp-state-")
+        .tempdir()
+        .map_err(StartError::TemporaryState)?;
+    Ok((temporary.path().to_owned(), Some(temporary)))
+}
+
+fn backend(choice: BackendChoice) -> Arc<dyn ShadowBackend> {
+    match choice {
+        BackendChoice::Auto => Arc::new(AutoBackend::default()),
+        BackendChoice::Btrfs => Arc::new(BtrfsBackend),
+        BackendChoice::Copy => Arc::new(CopyBackend::default()),
+    }
+}
+
+fn base_share(share: &ShareConfig, backend: &Arc<dyn ShadowBackend>) -> BaseShare {
+    BaseShare {
+        comment: share.comment.clone(),
+        store: share.store.clone(),
+        place: share.copies.clone(),
+        read_only: share.read_only,
+        access: access(&share.access),
+        ..BaseShare::new(&share.name, &share.path, Arc::clone(backend))
+    }
+}
+
+/// A share that names users is for them alone.
+fn access(entries: &[AccessConfig]) -> Access {
+    if entries.is_empty() {
+        return Access::default();
+    }
+    entries
+        .iter()
+        .fold(Access::for_all(Rights::None), |access, entry| {
+            let rights = match entry.rights {
+                AccessRights::None => Rights::None,
+                AccessRights::Read => Rights::Read,
+                AccessRights::Full => Rights::Change,
+            };
+            access.with(&entry.user, rights)
+        })
+}
+
+fn agent_config(config: &Config) -> AgentConfig {
+    AgentConfig {
+        durations: Durations::map(|nominal| config.timers.duration(nominal)),
+        owner_machine_name: config.name.clone(),
+        retry_limit: RETRY_LIMIT,
+        versions: (FSRVP_RPC_VERSION_1, FSRVP_RPC_VERSION_1),
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let fail = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(fail)?;
+    let address = listener.local_addr().map_err(fail)?;
+    Ok((listener, address))
+}
+
+async fn accept(listener: TcpListener, shared: Shared, mut shutdown: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+                Ok((stream, client)) => {
+                    let shared = shared.clone();
+                    connections.spawn(connection::serve(stream, client, shared, shutdown.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a client could not be let in");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(ended) = connections.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a connection broke off");
+                }
+            }
+            _ = shutdown.changed() => break,
+        }
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+/// Ids that nobody can foretell.
+struct RandomIds;
+
+impl IdSource for RandomIds {
+    fn new_id(&mut self) -> Uuid {
+        random_id()
+    }
+}
+
+fn random_id() -> Uuid {
+    let mut bytes = [0; 16];
+    random_bytes(&mut bytes);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
+/// Fills `bytes` from the system's source.
+#[expect(
+    clippy::expect_used,
+    reason = "a machine without randomness must not serve, and no caller could do better"
+)]
+fn random_bytes(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the system has random bytes");
+}

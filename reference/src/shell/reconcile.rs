@@ -1,0 +1,113 @@
+//! The start of a server: what the configuration store says, the backend snapshots that lie on
+//! the disk, and the exposed shares are made to agree.
+
+use super::effects::{Workshop, snapshot};
+use crate::agent::{Effect, ExposeOrder, ShadowCopySet, State, Status};
+use crate::share::ShareKind;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use uuid::Uuid;
+
+/// Exposes again what was exposed, seals again what was sealed, and removes what no set knows.
+///
+/// A server without durable state removes nothing: what lies there may belong to one that has.
+pub(super) fn reconcile(workshop: &Workshop, state: &State, is_durable: bool) {
+    if is_durable {
+        remove_orphans(workshop, state);
+    }
+    for set in &state.sets {
+        expose(workshop, set);
+        if set.status == Status::Recovered {
+            seal(workshop, set);
+        }
+    }
+}
+
+/// Removes every exposed share and every backend snapshot of these sets.
+pub(super) fn remove_all(workshop: &Workshop, state: &State) {
+    for set in &state.sets {
+        let effect = Effect::Remove {
+            exposed_names: set.exposed_names(),
+            copies: set.backend_refs(),
+        };
+        if let Err(error) = workshop.perform(&effect) {
+            tracing::warn!(set = %set.id, %error, "shadow copies were left behind");
+        }
+    }
+}
+
+fn remove_orphans(workshop: &Workshop, state: &State) {
+    let known: BTreeSet<Uuid> = state
+        .sets
+        .iter()
+        .flat_map(|set| &set.copies)
+        .map(|copy| copy.id.0)
+        .collect();
+    let shares = workshop.shares.list();
+    let places: BTreeSet<PathBuf> = shares
+        .iter()
+        .filter_map(|share| match share.kind() {
+            ShareKind::Base { place, .. } => Some(place.clone()),
+            ShareKind::Exposed { .. } => None,
+        })
+        .collect();
+    for place in places {
+        match workshop.backend.delete_unfinished(&place) {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(place = %place.display(), count, "unfinished ones removed"),
+            Err(error) => tracing::warn!(%error, "unfinished ones are left"),
+        }
+        let found = workshop.backend.list(&place).unwrap_or_else(|error| {
+            tracing::warn!(%error, "backend snapshots cannot be listed");
+            Vec::new()
+        });
+        for orphan in found
+            .iter()
+            .filter(|found| !known.contains(&found.shadow_copy_id))
+        {
+            match workshop.backend.delete(orphan) {
+                Ok(()) => tracing::info!(id = %orphan.shadow_copy_id, "orphan removed"),
+                Err(error) => tracing::warn!(%error, "an orphan is left"),
+            }
+        }
+    }
+}
+
+fn expose(workshop: &Workshop, set: &ShadowCopySet) {
+    let writable = set.status == Status::Exposed && set.context().auto_recovery();
+    for copy in &set.copies {
+        let Some(backend_ref) = &copy.backend_ref else {
+            continue;
+        };
+        for mapping in &copy.mappings {
+            let Some(exposed_name) = &mapping.exposed_name else {
+                continue;
+            };
+            let order = ExposeOrder {
+                shadow_copy_id: copy.id,
+                share_name: mapping.base_name.clone(),
+                exposed_name: exposed_name.clone(),
+                backend_ref: backend_ref.clone(),
+                writable,
+            };
+            if let Err(error) = workshop.expose_one(&order) {
+                tracing::warn!(share = exposed_name, %error, "not exposed again");
+            }
+        }
+    }
+}
+
+/// The server may have died after the set was stored as sealed and before the file system was told.
+fn seal(workshop: &Workshop, set: &ShadowCopySet) {
+    for reference in set.backend_refs() {
+        let sealed = snapshot(&reference)
+            .map_err(|error| error.to_string())
+            .and_then(|snapshot| {
+                let sealed = workshop.backend.seal(&snapshot);
+                sealed.map_err(|error| error.to_string())
+            });
+        if let Err(error) = sealed {
+            tracing::warn!(set = %set.id, error, "not sealed again");
+        }
+    }
+}

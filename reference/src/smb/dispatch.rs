@@ -1,0 +1,139 @@
+//! MS-SMB2 3.3.5.2: what every request must pass before its command is looked at.
+
+use super::negotiate::{self, Phase};
+use super::reply::Step;
+use super::session::Signer;
+use super::state::State;
+use super::trees::{self, TreeConnect};
+use super::{create, directory, io, ioctl, limits, query_info, session, set_info};
+use fsrvp_wire::smb2::{Body, Command, FileId, Header, HeaderFlags, NtStatus, echo};
+use std::cell::Cell;
+
+/// One request, as its command sees it.
+pub(crate) struct Request<'a> {
+    /// Its header, with session and tree taken over from the request before where it is related.
+    pub(crate) header: Header,
+    /// Its bytes, header included.
+    pub(crate) message: &'a [u8],
+    /// The file of the request before it, where it is related.
+    pub(crate) related_file: Option<FileId>,
+    /// The file that it turned out to mean, for those related to it.
+    pub(crate) meant_file: Cell<Option<FileId>>,
+}
+
+impl Request<'_> {
+    /// Its body.
+    pub(crate) fn body<B: Body>(&self) -> Result<B, NtStatus> {
+        B::parse(self.message)
+            .map(|(_, body)| body)
+            .map_err(|error| {
+                tracing::debug!(%error, "request does not parse");
+                NtStatus::INVALID_PARAMETER
+            })
+    }
+
+    /// Which file it means when it states `file_id`.
+    pub(crate) fn file_id(&self, file_id: FileId) -> Result<FileId, NtStatus> {
+        let meant = if file_id == FileId::RELATED {
+            self.related_file.ok_or(NtStatus::FILE_CLOSED)?
+        } else {
+            file_id
+        };
+        self.meant_file.set(Some(meant));
+        Ok(meant)
+    }
+}
+
+/// A request that passed, and how its answer is signed.
+pub(crate) struct Admitted {
+    /// Signs the answer.
+    pub(crate) signer: Option<Signer>,
+}
+
+/// Checks session and signature.
+///
+/// # Errors
+/// The status that the client gets, with the signer for it.
+pub(crate) fn admit(state: &mut State, request: &Request<'_>) -> Result<Admitted, NtStatus> {
+    let header = &request.header;
+    let is_signed = header.flags.contains(HeaderFlags::SIGNED);
+    let Ok(session) = state.session(header.session_id) else {
+        return match header.command {
+            Command::NEGOTIATE => Ok(Admitted { signer: None }),
+            Command::SESSION_SETUP | Command::ECHO if header.session_id == 0 => {
+                Ok(Admitted { signer: None })
+            }
+            _ => Err(NtStatus::USER_SESSION_DELETED),
+        };
+    };
+    if !session.is_authenticated() {
+        return match header.command {
+            Command::SESSION_SETUP | Command::LOGOFF => Ok(Admitted { signer: None }),
+            _ => Err(NtStatus::ACCESS_DENIED),
+        };
+    }
+    let signer = session.signer().ok_or(NtStatus::ACCESS_DENIED)?;
+    if is_signed {
+        if !signer.verify(request.message) {
+            tracing::warn!(session = header.session_id, command = %header.command, "wrong signature");
+            return Err(NtStatus::ACCESS_DENIED);
+        }
+    } else if session.signing_required {
+        return Err(NtStatus::ACCESS_DENIED);
+    }
+    let signs = is_signed || session.signing_required;
+    Ok(Admitted {
+        signer: signs.then_some(signer),
+    })
+}
+
+/// MS-SMB2 3.3.5.2.5: whether a request pays for `length` bytes of payload.
+pub(crate) fn check_charge(state: &State, header: &Header, length: u32) -> Result<(), NtStatus> {
+    let negotiated = state.negotiated()?;
+    if length > negotiated.transfer_max() {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    let credits = length.div_ceil(limits::CREDIT_BYTES).max(1);
+    if negotiated.has_multi_credit() && u32::from(header.credit_charge.max(1)) < credits {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    Ok(())
+}
+
+/// Serves a request that was admitted.
+pub(crate) fn serve(state: &mut State, request: &Request<'_>) -> Result<Step, NtStatus> {
+    match request.header.command {
+        Command::NEGOTIATE => return negotiate::negotiate(state, request.message),
+        _ if !matches!(state.phase, Phase::Done(_)) => {
+            return Ok(Step::Disconnect("a request before NEGOTIATE"));
+        }
+        Command::SESSION_SETUP => return session::setup(state, request),
+        Command::LOGOFF => return session::logoff(state, request),
+        Command::ECHO => {
+            let _: echo::Request = request.body()?;
+            return Step::body(&echo::Response::default());
+        }
+        Command::TREE_CONNECT => return trees::connect(state, request),
+        Command::TREE_DISCONNECT => return trees::disconnect(state, request),
+        _ => {}
+    }
+    let session = state.session(request.header.session_id)?;
+    let tree = session.trees.get(request.header.tree_id)?;
+    match request.header.command {
+        Command::CREATE => match tree {
+            TreeConnect::Pipes => create::pipe(state, request),
+            TreeConnect::Files { token } => create::file(state, request, token),
+        },
+        Command::CLOSE => io::close(state, request),
+        Command::FLUSH => io::flush(state, request),
+        Command::READ => io::read(state, request),
+        Command::WRITE => io::write(state, request),
+        Command::IOCTL => ioctl::ioctl(state, request),
+        Command::QUERY_DIRECTORY => directory::query(state, request),
+        Command::QUERY_INFO => query_info::query(state, request),
+        Command::SET_INFO => set_info::set(state, request),
+        // Byte range locks, change notification and oplocks are not served.
+        Command::LOCK | Command::CHANGE_NOTIFY => Err(NtStatus::NOT_SUPPORTED),
+        _ => Err(NtStatus::INVALID_PARAMETER),
+    }
+}

@@ -1,0 +1,45 @@
+//! What one connection may use up.
+
+use std::time::Duration;
+
+/// The longest READ, WRITE and transaction with multi-credit requests, in bytes.
+pub const TRANSFER_MAX: u32 = 1024 * 1024;
+
+/// The longest READ, WRITE and transaction where a request is worth one credit, in bytes.
+pub const TRANSFER_SINGLE_CREDIT_MAX: u32 = 64 * 1024;
+
+/// What one credit pays for, in bytes (MS-SMB2 3.1.5.2).
+pub const CREDIT_BYTES: u32 = 64 * 1024;
+
+/// The longest frame: the longest WRITE with room for the rest of a compound.
+pub const FRAME_MAX: usize = 1024 * 1024 + 64 * 1024;
+
+/// The longest frame before anybody has logged on.
+pub const FRAME_BEFORE_LOGON_MAX: usize = 128 * 1024;
+
+/// How many sessions a connection may have, half-made ones included.
+pub const SESSIONS_MAX: usize = 64;
+
+/// How many shares the sessions of a connection may be connected to.
+pub const TREES_MAX: usize = 512;
+
+/// How many files and pipes a connection may hold open.
+pub const OPENS_MAX: usize = 1024;
+
+/// How many of them may be pipes.
+pub const PIPES_MAX: usize = 64;
+
+/// How many frames of a connection may wait for work at a time.
+pub const CHAINS_MAX: usize = 256;
+
+/// How many messages of a pipe are taken from its endpoint before the client reads them.
+pub const PIPE_UNREAD_MAX: usize = 16;
+
+/// How many legs a logon may have.
+pub const LOGON_LEGS_MAX: u32 = 8;
+
+/// How long a connection may live without a logon.
+pub const LOGON_WAIT: Duration = Duration::from_secs(30);
+
+/// How long a request waits before its client is told that it does (STATUS_PENDING).
+pub const INTERIM_AFTER: Duration = Duration::from_millis(100);

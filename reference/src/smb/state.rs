@@ -1,0 +1,148 @@
+//! What the requests of one connection share.
+
+use super::negotiate::{Negotiated, Phase};
+use super::opens::{Open, Opens, Target};
+use super::session::Session;
+use super::work::{FileToken, FileWork, RpcCall, TreeToken};
+use crate::config::Signing;
+use crate::rpc::{Accounts, EndpointConfig};
+use crate::users::Users;
+use fsrvp_wire::smb2::fscc::FileTime;
+use fsrvp_wire::smb2::{FileId, NtStatus};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// What all connections of a server share.
+#[derive(Debug)]
+pub struct Server {
+    /// The NetBIOS name.
+    pub name: String,
+    /// MS-SMB2 3.3.1.5 ServerGuid.
+    pub guid: Uuid,
+    /// Whether requests must be signed.
+    pub signing: Signing,
+    /// Who may log on.
+    pub users: Arc<Users>,
+    endpoint: Arc<EndpointConfig>,
+}
+
+impl Server {
+    /// A server of this name.
+    #[must_use]
+    pub fn new(name: &str, guid: Uuid, signing: Signing, users: Arc<Users>) -> Self {
+        let endpoint = EndpointConfig {
+            accounts: Arc::clone(&users) as Arc<dyn Accounts>,
+            netbios_name: name.to_owned(),
+            dns_name: name.to_lowercase(),
+        };
+        Server {
+            name: name.to_owned(),
+            guid,
+            signing,
+            users,
+            endpoint: Arc::new(endpoint),
+        }
+    }
+
+    /// What the endpoints behind its pipes share.
+    pub(crate) fn endpoint(&self) -> Arc<EndpointConfig> {
+        Arc::clone(&self.endpoint)
+    }
+}
+
+/// Random bytes, handed in.
+pub trait Entropy: Send {
+    /// Fills `bytes` with bytes that nobody can foretell.
+    fn fill(&mut self, bytes: &mut [u8]);
+}
+
+impl<F: FnMut(&mut [u8]) + Send> Entropy for F {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        self(bytes);
+    }
+}
+
+/// What the requests of one connection share.
+pub(crate) struct State {
+    pub(crate) server: Arc<Server>,
+    /// The client's address.
+    pub(crate) client: IpAddr,
+    pub(crate) entropy: Box<dyn Entropy>,
+    /// The wall clock at the last input.
+    pub(crate) wall_time: FileTime,
+    pub(crate) phase: Phase,
+    pub(crate) sessions: BTreeMap<u64, Session>,
+    pub(crate) opens: Opens,
+    /// Work that nobody waits for.
+    pub(crate) errands: Vec<FileWork>,
+    /// FSRVP calls that came through pipes, with their pipes.
+    pub(crate) calls: Vec<(FileId, RpcCall)>,
+    last_token: u64,
+}
+
+impl State {
+    pub(crate) fn new(server: Arc<Server>, client: IpAddr, entropy: Box<dyn Entropy>) -> Self {
+        State {
+            server,
+            client,
+            entropy,
+            wall_time: FileTime::ZERO,
+            phase: Phase::Fresh,
+            sessions: BTreeMap::new(),
+            opens: Opens::default(),
+            errands: Vec::new(),
+            calls: Vec::new(),
+            last_token: 0,
+        }
+    }
+
+    /// What was agreed on; requests other than NEGOTIATE need it.
+    pub(crate) fn negotiated(&self) -> Result<&Negotiated, NtStatus> {
+        match &self.phase {
+            Phase::Done(negotiated) => Ok(negotiated),
+            Phase::Fresh | Phase::Wildcard => Err(NtStatus::INVALID_PARAMETER),
+        }
+    }
+
+    pub(crate) fn session(&mut self, session_id: u64) -> Result<&mut Session, NtStatus> {
+        self.sessions
+            .get_mut(&session_id)
+            .ok_or(NtStatus::USER_SESSION_DELETED)
+    }
+
+    pub(crate) fn new_file_token(&mut self) -> FileToken {
+        self.last_token += 1;
+        FileToken(self.last_token)
+    }
+
+    pub(crate) fn new_tree_token(&mut self) -> TreeToken {
+        self.last_token += 1;
+        TreeToken(self.last_token)
+    }
+
+    /// Closes all opens that `which` names; nobody waits for it.
+    pub(crate) fn close_all(&mut self, which: impl Fn(&Open) -> bool) {
+        for open in self.opens.remove_all(which) {
+            if let Target::File(file) = open.target {
+                self.errands.push(FileWork::Close(file.token));
+            }
+        }
+    }
+
+    /// Ends a session with all that is open in it.
+    pub(crate) fn end_session(&mut self, session_id: u64) {
+        self.close_all(|open| open.session_id == session_id);
+        if let Some(session) = self.sessions.remove(&session_id) {
+            for token in session.trees.tokens() {
+                self.errands.push(FileWork::DisconnectTree(token));
+            }
+        }
+    }
+
+    /// Whether anybody has logged on.
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.sessions.values().any(Session::is_authenticated)
+    }
+}

@@ -1,0 +1,239 @@
+//! What a connection asks of the outside: file work and FSRVP calls, and what comes back.
+
+use crate::rpc::{CallToken, Caller};
+use fsrvp_wire::fsrvp::Call;
+use fsrvp_wire::smb2::NtStatus;
+use fsrvp_wire::smb2::create::{
+    AccessMask, CreateAction, CreateDisposition, CreateOptions, ShareAccess,
+};
+use fsrvp_wire::smb2::fscc::{FileAttributes, FileTime};
+
+/// Names one piece of work of one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectId(pub u64);
+
+/// Names a connected share of one connection, for the one who does the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TreeToken(pub u64);
+
+/// Names an open file of one connection, for the one who does the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileToken(pub u64);
+
+/// Something that only the outside can do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Answered by [`crate::smb::Connection::handle_completion`].
+    File(FileWork),
+    /// Answered by [`crate::smb::Connection::handle_reply`].
+    Call(RpcCall),
+}
+
+/// An FSRVP call that came through a pipe.
+#[derive(Debug)]
+pub struct RpcCall {
+    /// Names the call inside its pipe.
+    pub token: CallToken,
+    /// Who calls, and how well the call is protected.
+    pub caller: Caller,
+    /// The call.
+    pub call: Call,
+}
+
+/// Work on a share or a file; each may block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileWork {
+    /// Finds a share and what `user` may do there. Gives [`FileDone::Tree`].
+    ConnectTree {
+        /// The token that stands for it from now on.
+        tree: TreeToken,
+        /// The share's name, as the client wrote it.
+        share: String,
+        /// Who asks.
+        user: String,
+    },
+    /// Forgets a share. Gives [`FileDone::Nothing`].
+    DisconnectTree(TreeToken),
+    /// Opens or makes a file. Gives [`FileDone::Opened`].
+    Open(OpenWork),
+    /// Gives a file back; with what it was at the end: [`FileDone::Info`] if it can be told.
+    Close(FileToken),
+    /// Gives [`FileDone::Data`]; fewer bytes than asked at the end of the file.
+    Read {
+        /// The file.
+        file: FileToken,
+        /// The first byte.
+        offset_bytes: u64,
+        /// How many at most.
+        length: usize,
+    },
+    /// Writes all of it. Gives [`FileDone::Nothing`].
+    Write {
+        /// The file.
+        file: FileToken,
+        /// Where the first byte goes.
+        offset_bytes: u64,
+        /// The bytes.
+        data: Vec<u8>,
+        /// Whether they must be on disk before the answer.
+        write_through: bool,
+    },
+    /// Brings everything to disk. Gives [`FileDone::Nothing`].
+    Flush(FileToken),
+    /// Gives [`FileDone::Info`].
+    Info(FileToken),
+    /// Gives [`FileDone::Volume`].
+    Volume(TreeToken),
+    /// All entries of a directory. Gives [`FileDone::Entries`].
+    List(FileToken),
+    /// Changes times and attributes. Gives [`FileDone::Nothing`].
+    SetBasic {
+        /// The file.
+        file: FileToken,
+        /// When it was last read; `None` leaves it.
+        last_access_time: Option<FileTime>,
+        /// When it was last written; `None` leaves it.
+        last_write_time: Option<FileTime>,
+        /// Its attributes; `None` leaves them.
+        attributes: Option<FileAttributes>,
+    },
+    /// Cuts or extends a file. Gives [`FileDone::Nothing`].
+    SetEndOfFile {
+        /// The file.
+        file: FileToken,
+        /// Its new length.
+        length_bytes: u64,
+    },
+    /// Gives a file another name. Gives [`FileDone::Nothing`].
+    Rename {
+        /// The file.
+        file: FileToken,
+        /// The new path from the share's root.
+        path: String,
+        /// Whether a file of that name goes.
+        replace: bool,
+    },
+    /// Marks a file to go when it is closed, or takes that back. Gives [`FileDone::Nothing`].
+    SetDelete {
+        /// The file.
+        file: FileToken,
+        /// Whether it shall go.
+        delete: bool,
+    },
+}
+
+/// What a CREATE asks of the file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenWork {
+    /// The share.
+    pub tree: TreeToken,
+    /// The token that stands for the file from now on.
+    pub file: FileToken,
+    /// The path from the share's root, with `\` between names.
+    pub path: String,
+    /// What the open shall be able to do, generic rights and `MAXIMUM_ALLOWED` as they came.
+    pub desired_access: AccessMask,
+    /// What others may do at the same time.
+    pub share_access: ShareAccess,
+    /// The attributes of a file that is made.
+    pub attributes: FileAttributes,
+    /// What to do when the file is there, and when it is not.
+    pub disposition: CreateDisposition,
+    /// How to open.
+    pub options: CreateOptions,
+}
+
+/// What became of a piece of work.
+pub type FileResult = Result<FileDone, NtStatus>;
+
+/// What a piece of work gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileDone {
+    /// It is done.
+    Nothing,
+    /// A share was found.
+    Tree {
+        /// The most that the user may do there.
+        maximal_access: AccessMask,
+    },
+    /// A file is open.
+    Opened {
+        /// What the open can do.
+        granted_access: AccessMask,
+        /// The most that the user could have asked for.
+        maximal_access: AccessMask,
+        /// What was done.
+        action: CreateAction,
+        /// What the file is.
+        info: FileInfo,
+    },
+    /// Bytes that were read.
+    Data(Vec<u8>),
+    /// What the file is.
+    Info(FileInfo),
+    /// What the volume is.
+    Volume(Volume),
+    /// What the directory holds, `.` and `..` first.
+    Entries(Vec<Entry>),
+}
+
+/// What is known about a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileInfo {
+    /// When it was made.
+    pub creation_time: FileTime,
+    /// When it was last read.
+    pub last_access_time: FileTime,
+    /// When it was last written.
+    pub last_write_time: FileTime,
+    /// When it or its attributes last changed.
+    pub change_time: FileTime,
+    /// Room on the volume, in bytes.
+    pub allocation_size: u64,
+    /// Length, in bytes.
+    pub end_of_file: u64,
+    /// The attributes.
+    pub attributes: FileAttributes,
+    /// Its number on the volume.
+    pub file_id: u64,
+    /// The volume.
+    pub volume_id: u64,
+    /// How many names it has.
+    pub links: u32,
+}
+
+impl FileInfo {
+    /// Whether it is a directory.
+    #[must_use]
+    pub fn is_directory(&self) -> bool {
+        self.attributes.contains(FileAttributes::DIRECTORY)
+    }
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name.
+    pub name: String,
+    /// What it names.
+    pub info: FileInfo,
+}
+
+/// What is known about a share's volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Volume {
+    /// Its number.
+    pub serial: u64,
+    /// The length of a unit, in bytes.
+    pub unit_bytes: u32,
+    /// How many units it has.
+    pub units: u64,
+    /// How many are free.
+    pub units_free: u64,
+    /// How many are free for the user.
+    pub units_available: u64,
+    /// The longest name, in UTF-16 units.
+    pub name_len_max: u32,
+    /// Whether nothing can be written.
+    pub read_only: bool,
+}
