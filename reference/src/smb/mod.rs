@@ -32,7 +32,6 @@ mod trees;
 pub mod window;
 pub mod work;
 
-
 pub use connection::Connection;
 pub use state::{Entropy, Server};
 pub use work::{Effect, EffectId, FileDone, FileResult, FileWork, RpcCall};
