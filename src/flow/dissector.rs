@@ -21,6 +21,9 @@ const CONNECTIONS_MAX: usize = 8192;
 /// How many bytes may be kept for all connections together because others are missing.
 const KEPT_BYTES_MAX: usize = 16 << 20;
 
+/// How many bytes of a direction may come in the capture before its SYN.
+const LATE_SYN_BYTES_MAX: u32 = 1 << 20;
+
 /// How many frames later a connection that was closed or reset is let go: packets that were sent
 /// before may stand behind in the capture.
 const LINGER_FRAMES: u64 = 32;
@@ -34,6 +37,8 @@ struct Seen {
     last: Stamp,
     /// The sequence number of the first byte of each end, in the order of [`Ends`].
     starts: [Option<u32>; 2],
+    /// The first sequence number that was seen of each end.
+    firsts: [Option<u32>; 2],
     /// The end that opened the connection.
     client: Option<SocketAddr>,
     /// Whether each end was seen to begin with something else than SMB.
@@ -106,6 +111,7 @@ impl Dissector {
                 stream,
                 last: stamp,
                 starts: [None, None],
+                firsts: [None, None],
                 client: None,
                 foreign: [false, false],
                 kept_bytes: 0,
@@ -205,9 +211,13 @@ impl Dissector {
         let known = if segment.source == ends.0 { a } else { b };
         match known {
             Some(known) => known != first,
-            // A SYN that comes late belongs to the connection whose middle was seen already; one
-            // without an ACK cannot be late once data went both ways.
-            None => matches!(seen.state, State::Over),
+            // A SYN that comes late belongs to the connection whose first bytes were seen already.
+            None => {
+                let at = usize::from(segment.source != ends.0);
+                let late = |seen: u32| seen.wrapping_sub(first) < LATE_SYN_BYTES_MAX;
+                let seen_first = seen.firsts.get(at).copied().flatten();
+                matches!(seen.state, State::Over) || !seen_first.is_none_or(late)
+            }
         }
     }
 
@@ -278,6 +288,9 @@ impl Seen {
     /// Takes a segment; returns whether the connection is over.
     fn handle_segment(&mut self, ends: Ends, segment: &Segment<'_>, output: &mut Output) -> bool {
         let from_first = segment.source == ends.0;
+        let [first_a, first_b] = &mut self.firsts;
+        let first = if from_first { first_a } else { first_b };
+        first.get_or_insert(segment.payload.seq);
         if segment.syn {
             let start = segment.payload.seq.wrapping_add(1);
             let [a, b] = &mut self.starts;

@@ -248,13 +248,11 @@ impl Tracker {
             Command::TREE_DISCONNECT => {
                 self.await_reply(message_id, Awaited::TreeDisconnect(before.tree_id));
             }
-            Command::CREATE => {
-                if self.is_ipc(before, output) != Some(false) {
-                    let (_, request) = create::Request::parse(element.bytes)?;
-                    let pipe = self.add_pipe(session, Some(request.name.text()), output);
-                    self.before.pipe = Some(pipe);
-                    self.await_reply(message_id, Awaited::Create(pipe));
-                }
+            Command::CREATE if self.is_ipc(before, output) != Some(false) => {
+                let (_, request) = create::Request::parse(element.bytes)?;
+                let pipe = self.add_pipe(session, Some(request.name.text()), output);
+                self.before.pipe = Some(pipe);
+                self.await_reply(message_id, Awaited::Create(pipe));
             }
             Command::CLOSE => {
                 let (_, request) = close::Request::parse(element.bytes)?;

@@ -409,3 +409,66 @@ fn a_lost_packet_is_a_gap_and_costs_its_own_call_only() {
     let no_request = |(reason, _): &(GapReason, u64)| *reason == GapReason::NoRequest;
     assert!(gaps.iter().any(no_request), "{gaps:?}");
 }
+
+/// The packets with other sequence numbers: `client` is added to those of the client's bytes,
+/// `server` to those of the server's.
+fn renumbered(packets: &[Vec<u8>], client: u32, server: u32) -> Vec<Vec<u8>> {
+    // Ethernet and IPv4 without options, as a loopback interface has them.
+    let tcp = 14 + 20;
+    let add = |packet: &mut Vec<u8>, at: usize, value: u32| {
+        let field = &mut packet[at..at + 4];
+        let old = u32::from_be_bytes(field.try_into().expect("four bytes"));
+        field.copy_from_slice(&old.wrapping_add(value).to_be_bytes());
+    };
+    let mut packets = packets.to_vec();
+    for packet in &mut packets {
+        let to_server = packet[tcp + 2..tcp + 4] == 10445u16.to_be_bytes();
+        let (seq, ack) = match to_server {
+            true => (client, server),
+            false => (server, client),
+        };
+        add(packet, tcp + 4, seq);
+        if packet[tcp + 13] & 0x10 != 0 {
+            add(packet, tcp + 8, ack);
+        }
+    }
+    packets
+}
+
+#[test]
+fn sequence_numbers_that_wrap_change_nothing() {
+    let packets = packets("impacket-bad-names");
+    let seq_of = |packet: &[u8]| u32::from_be_bytes(packet[38..42].try_into().expect("four"));
+    let whole = essences(&events(&packets));
+    for before_wrap in [0u32, 1, 100, 2000, 5000] {
+        // The first two packets are SYN and SYN-ACK.
+        let client = 0u32
+            .wrapping_sub(before_wrap)
+            .wrapping_sub(seq_of(&packets[0]));
+        let server = 0u32
+            .wrapping_sub(before_wrap)
+            .wrapping_sub(seq_of(&packets[1]));
+        let found = events(&renumbered(&packets, client, server));
+        assert!(!has_gaps(&found), "{before_wrap}: {found:?}");
+        assert_eq!(essences(&found), whole);
+    }
+}
+
+#[test]
+fn a_port_that_is_used_again_is_another_connection() {
+    let first = packets("impacket-connect");
+    let again = renumbered(&first, 0x1234_5678, 0x0765_4321);
+    // The first one may end properly, without its last packets, or without its beginning.
+    for part in [&first[..], &first[..first.len() - 3], &first[12..]] {
+        let both = [part, &again].concat();
+        let found = events(&both);
+        let streams: Vec<u64> = found
+            .iter()
+            .filter_map(|event| match event {
+                Event::Exchange(exchange) => Some(exchange.link.stream),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(streams, [0, 0, 1, 1], "{found:?}");
+    }
+}
