@@ -2,7 +2,8 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fsrvp::run::decode::{self, DecodeOptions};
-use std::io::{self, Write};
+use fsrvp::run::serve::{self, ServeOptions};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Decode(DecodeArguments),
+    Serve(ServeArguments),
 }
 
 /// Print the FSRVP calls of pcap and pcapng files.
@@ -42,9 +44,42 @@ enum DecodeFormat {
     Json,
 }
 
+/// Run the reference server; the first line on standard output is `ready ADDR:PORT`.
+#[derive(Args)]
+struct ServeArguments {
+    /// A configuration file; the other options change what it says.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one. Without --config: 127.0.0.1:4455.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<std::net::SocketAddr>,
+    /// A share and the folder that it serves.
+    #[arg(long, value_name = "NAME=PATH")]
+    share: Vec<String>,
+    /// A user who may use FSRVP; the password is read from FSRVP_PASSWORD.
+    #[arg(long, value_name = "NAME")]
+    user: Vec<String>,
+    /// What makes the backend snapshots: auto, btrfs or copy.
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
+    /// Who the server behaves like where servers differ: spec.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Where the durable state lies.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// The Message Sequence Timer: `scale=90` runs it 90 times faster, `fixed_s=2` sets it.
+    #[arg(long, value_name = "KEY=N")]
+    timers: Option<String>,
+    /// Log more: -v what the agent does, -vv every request.
+    #[arg(short, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Decode(arguments) => decode(arguments),
+        Command::Serve(arguments) => serve(arguments),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -86,4 +121,36 @@ fn decode(arguments: DecodeArguments) -> Result<u8, String> {
     outcome
         .map(|status| status.code())
         .map_err(|error| error.to_string())
+}
+
+fn serve(arguments: ServeArguments) -> Result<u8, String> {
+    log(arguments.verbose);
+    let options = ServeOptions {
+        config: arguments.config,
+        listen: arguments.listen,
+        shares: arguments.share,
+        users: arguments.user,
+        backend: arguments.backend,
+        profile: arguments.profile,
+        state: arguments.state,
+        timers: arguments.timers,
+    };
+    serve::serve(&options, &mut io::stdout())?;
+    Ok(0)
+}
+
+/// Sends the log to standard error; `FSRVP_LOG` may say more exactly what is wanted.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FSRVP_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
 }

@@ -1,3 +1,4 @@
 //! Where the rooms meet.
 
 pub mod decode;
+pub mod serve;
