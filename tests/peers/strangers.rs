@@ -59,7 +59,7 @@ fn files(dialect: &'static str) -> Outcome {
     let options = ["--option", &protocol, "--option", &ipc];
 
     let commands = "mkdir dir; cd dir; put smb.conf one.txt; rename one.txt two.txt; ls; \
-                    get two.txt back.txt; allinfo two.txt; del two.txt; cd ..; rmdir dir; ls; get hello.txt -";
+                    get two.txt back.txt; del two.txt; cd ..; rmdir dir; ls; get hello.txt -";
     let run = Tool::smbclient(server.port, ADMIN, "data", &options, commands)?;
     refuse(&run.output, "NT_STATUS", "smbclient")?;
     demand(&run.output, "two.txt", "the listing")?;
