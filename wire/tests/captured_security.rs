@@ -260,8 +260,42 @@ fn recorded_rpc_requests_and_replies_sealed_by_raw_ntlm_open() {
 }
 
 #[test]
-fn the_recorded_rpc_signatures_follow_on_the_ones_over_the_mechanism_list() {
-    let pdus = pdus(include_bytes!("data/security/rpc-spnego-sign.bin"));
+fn recorded_rpc_signatures_follow_on_the_ones_over_the_mechanism_list() {
+    let (pdus, mut server, mut client) =
+        recorded_spnego(include_bytes!("data/security/rpc-spnego-sign.bin"));
+    for pdu in &pdus[4..] {
+        let receiver = if pdu[2] == 0 {
+            &mut server
+        } else {
+            &mut client
+        };
+        let (signed, _, signature) = protected_parts(pdu);
+        receiver.verify(&signed, signature).unwrap();
+    }
+    assert_eq!(pdus.len(), 8);
+}
+
+#[test]
+fn recorded_rpc_calls_that_spnego_sealed_open() {
+    let (pdus, mut server, mut client) =
+        recorded_spnego(include_bytes!("data/security/rpc-spnego-seal.bin"));
+    for pdu in &pdus[4..] {
+        let receiver = if pdu[2] == 0 {
+            &mut server
+        } else {
+            &mut client
+        };
+        let (mut signed, sealed_range, signature) = protected_parts(pdu);
+        receiver
+            .unseal(&mut signed, sealed_range, signature)
+            .unwrap();
+    }
+    assert_eq!(pdus.len(), 8);
+}
+
+/// Follows a recorded SPNEGO logon up to its end; returns the PDUs and the receivers' contexts.
+fn recorded_spnego(bytes: &[u8]) -> (Vec<Vec<u8>>, SecurityContext, SecurityContext) {
+    let pdus = pdus(bytes);
     let init = NegTokenInit::parse(auth_value(&pdus[0])).unwrap();
     let challenge = NegTokenResp::parse(auth_value(&pdus[1])).unwrap();
     let authenticate = NegTokenResp::parse(auth_value(&pdus[2])).unwrap();
@@ -285,16 +319,7 @@ fn the_recorded_rpc_signatures_follow_on_the_ones_over_the_mechanism_list() {
         .verify(&mech_types, &last.mech_list_mic.unwrap())
         .unwrap();
     client.reset_cipher_states();
-    for pdu in &pdus[4..] {
-        let receiver = if pdu[2] == 0 {
-            &mut server
-        } else {
-            &mut client
-        };
-        let (signed, _, signature) = protected_parts(pdu);
-        receiver.verify(&signed, signature).unwrap();
-    }
-    assert_eq!(pdus.len(), 8);
+    (pdus, server, client)
 }
 
 /// Flags and key of a recorded logon.
