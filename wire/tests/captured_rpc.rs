@@ -4,8 +4,8 @@ use fsrvp_wire::auth::ntlm::{AuthenticateMessage, NtHash, Role, SecurityContext,
 use fsrvp_wire::fsrvp::{Call, INTERFACE, INTERFACE_VERSION, Opnum, Reply};
 use fsrvp_wire::ndr::{Representation, TransferSyntax};
 use fsrvp_wire::rpce::{
-    Assembler, AuthLevel, Body, FaultStatus, NDR32, PType, Pdu, ProviderReason, ResultCode,
-    RpcSecurity, SecurityError, SecurityTrailer, SyntaxId, fragment, next_fragment,
+    Assembler, AuthLevel, BindTimeFeatures, Body, FaultStatus, NDR32, PType, Pdu, ProviderReason,
+    ResultCode, RpcSecurity, SecurityError, SecurityTrailer, SyntaxId, fragment, next_fragment,
 };
 use fsrvp_wire::security::Secret;
 use proptest::prelude::{any, prop_assert_eq, proptest};
@@ -195,6 +195,17 @@ fn binds_name_the_interface_and_their_outcome() {
     let accepted = outcome("impacket-none").expect("a result");
     assert_eq!(accepted.result, ResultCode::ACCEPTANCE);
     assert_eq!(accepted.transfer_syntax, NDR32);
+    let offered = pdus_of("torture-bigendian")
+        .into_iter()
+        .find_map(|pdu| match pdu.body {
+            Body::Bind(bind) => bind.contexts[1].transfer_syntaxes[0].features(),
+            _ => None,
+        });
+    assert_eq!(offered, Some(BindTimeFeatures(3)));
+    assert_eq!(
+        SyntaxId::bind_time_features(BindTimeFeatures(3)).features(),
+        offered
+    );
     let refused = outcome("torture-ndr64").expect("a result");
     assert_eq!(refused.result, ResultCode::PROVIDER_REJECTION);
     assert_eq!(

@@ -97,7 +97,8 @@ impl Endpoint {
         let Some(origin) = self.calls.finish(token) else {
             return;
         };
-        let stub = reply.emit(origin.header.drep.representation(origin.syntax));
+        let header = origin.header.answer();
+        let stub = reply.emit(header.drep.representation(origin.syntax));
         let response = Body::Response(Response {
             alloc_hint: 0,
             context_id: origin.context_id,
@@ -105,10 +106,7 @@ impl Endpoint {
             reserved: 0,
             stub,
         });
-        if self
-            .send_protected(&Pdu::new(origin.header.answer(), response))
-            .is_err()
-        {
+        if self.send_protected(&Pdu::new(header, response)).is_err() {
             self.die();
         }
         self.send_due_faults();

@@ -35,6 +35,9 @@ mod endpoint;
 pub mod limits;
 mod logon;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::agent::Caller;
 pub use calls::CallToken;
 pub use config::{Accounts, EndpointConfig, Fresh, Identity};

@@ -153,10 +153,9 @@ impl ShareMapping1 {
         writer.referent(self.share_name_unc.is_some());
         writer.referent(self.shadow_copy_share_name.is_some());
         writer.i64(self.creation_timestamp);
-        for string in [&self.share_name_unc, &self.shadow_copy_share_name] {
-            if let Some(string) = string {
-                string.emit(writer);
-            }
+        let strings = [&self.share_name_unc, &self.shadow_copy_share_name];
+        for string in strings.into_iter().flatten() {
+            string.emit(writer);
         }
     }
 }

@@ -75,13 +75,11 @@ impl Header {
         }
     }
 
-    /// The header of an answer to a PDU with this header, in the same byte order.
+    /// The header of an answer to a PDU with this header. It is little-endian whatever the client
+    /// sends, as it is from every known server: whoever receives swaps.
     #[must_use]
     pub fn answer(&self) -> Self {
-        Header {
-            drep: DataRepresentation::from(self.drep.byte_order()),
-            ..Header::new(self.call_id)
-        }
+        Header::new(self.call_id)
     }
 }
 

@@ -25,9 +25,9 @@ pub const NDR64: SyntaxId = SyntaxId::new(
     (1, 0),
 );
 
-/// MS-RPCE 2.2.2.14: how the UUID of bind-time feature negotiation begins; the 8 bytes behind it
-/// are the bitmask of features.
-pub const BIND_TIME_FEATURES_PREFIX: [u8; 8] = [0x6c, 0xb7, 0x1c, 0x2c, 0x98, 0x12, 0x45, 0x40];
+/// MS-RPCE 2.2.2.14: how the UUID of bind-time feature negotiation begins, least significant byte
+/// first in its fields; the 8 bytes behind it are the bitmask of features.
+pub const BIND_TIME_FEATURES_PREFIX: [u8; 8] = [0x2c, 0x1c, 0xb7, 0x6c, 0x12, 0x98, 0x40, 0x45];
 
 /// MS-RPCE 2.2.2.14: the features that a client offers and a server confirms when binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
