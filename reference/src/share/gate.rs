@@ -284,3 +284,114 @@ impl Drop for WritePermit<'_> {
         self.gate.keeper.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    const SOON: Duration = Duration::from_millis(20);
+    const LATE: Duration = Duration::from_secs(30);
+
+    fn stores(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn sealing_waits_for_the_change_under_way() {
+        let keeper = Gatekeeper::new(LATE);
+        let gate = keeper.gate("s".to_owned(), true);
+        let permit = gate.enter().unwrap();
+        assert_eq!(gate.seal(SOON), Err(StillBusy));
+        assert!(matches!(gate.enter(), Err(TreeError::ReadOnly)));
+        let landed = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                gate.seal(LATE).unwrap();
+                assert!(landed.load(Ordering::SeqCst));
+            });
+            landed.store(true, Ordering::SeqCst);
+            drop(permit);
+        });
+    }
+
+    #[test]
+    fn a_freeze_waits_for_changes_and_keeps_new_ones_waiting() {
+        let keeper = Gatekeeper::new(LATE);
+        let gate = keeper.gate("s".to_owned(), true);
+        let other = keeper.gate("t".to_owned(), true);
+        let permit = gate.enter().unwrap();
+        assert!(keeper.freeze(stores(&["s"]), SOON).is_err());
+        // The freeze that failed is gone again.
+        drop(gate.enter().unwrap());
+        drop(permit);
+        let freeze = keeper.freeze(stores(&["s"]), SOON).unwrap();
+        drop(other.enter().unwrap());
+        let thawed = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                drop(gate.enter().unwrap());
+                assert!(thawed.load(Ordering::SeqCst));
+            });
+            assert!(keeper.freeze(stores(&["s", "t"]), SOON).is_err());
+            thawed.store(true, Ordering::SeqCst);
+            drop(freeze);
+        });
+        drop(keeper.freeze(stores(&["s", "t"]), SOON).unwrap());
+    }
+
+    #[test]
+    fn a_writer_does_not_wait_for_ever() {
+        let keeper = Gatekeeper::new(SOON);
+        let gate = keeper.gate("s".to_owned(), true);
+        let freeze = keeper.freeze(stores(&["s"]), SOON).unwrap();
+        assert!(matches!(gate.enter(), Err(TreeError::Frozen)));
+        drop(freeze);
+        assert!(gate.enter().is_ok());
+    }
+
+    #[test]
+    fn who_waits_when_the_gate_is_closed_is_refused() {
+        let keeper = Gatekeeper::new(LATE);
+        for close in [Gate::seal, Gate::remove] {
+            let gate = keeper.gate("s".to_owned(), true);
+            let freeze = keeper.freeze(stores(&["s"]), SOON).unwrap();
+            thread::scope(|scope| {
+                let writer = scope.spawn(|| gate.enter().map(drop));
+                close(&gate, SOON).unwrap();
+                assert!(writer.join().unwrap().is_err());
+            });
+            drop(freeze);
+        }
+    }
+
+    #[test]
+    fn sealing_does_not_bring_a_removed_share_back() {
+        let keeper = Gatekeeper::new(SOON);
+        let gate = keeper.gate("s".to_owned(), true);
+        gate.remove(SOON).unwrap();
+        gate.seal(SOON).unwrap();
+        assert!(matches!(gate.must_exist(), Err(TreeError::ShareGone)));
+    }
+
+    #[test]
+    fn freezes_of_overlapping_sets_take_turns() {
+        let keeper = Gatekeeper::new(LATE);
+        let inside = Mutex::new(());
+        thread::scope(|scope| {
+            for names in [["a", "b"], ["b", "c"], ["c", "b"], ["b", "a"]] {
+                let (keeper, inside) = (&keeper, &inside);
+                scope.spawn(move || {
+                    for _ in 0..200 {
+                        let freeze = keeper.freeze(stores(&names), LATE).unwrap();
+                        // All of them freeze `b`, so nobody else can be here.
+                        drop(inside.try_lock().unwrap());
+                        drop(freeze);
+                    }
+                });
+            }
+        });
+        assert!(keeper.lock().stores.is_empty());
+    }
+}
