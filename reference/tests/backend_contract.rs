@@ -1,4 +1,5 @@
 //! What every backend owes, tried on the file system that it is for.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
 mod common;
 

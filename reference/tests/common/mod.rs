@@ -6,13 +6,14 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// A fresh btrfs in a file, mounted; unmounted and detached when dropped.
-pub struct Btrfs {
+pub(crate) struct Btrfs {
     directory: TempDir,
 }
 
 impl Btrfs {
     /// `None`, after saying why, when this machine cannot; under CI that is a failure.
-    pub fn mount() -> Option<Self> {
+    #[expect(clippy::print_stderr, reason = "a test that is left out has to say so")]
+    pub(crate) fn mount() -> Option<Self> {
         match Self::try_mount() {
             Ok(mounted) => Some(mounted),
             Err(reason) => {
@@ -44,11 +45,11 @@ impl Btrfs {
         Ok(mounted)
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("mounted")
     }
 
-    pub fn subvolume(&self, name: &str) -> PathBuf {
+    pub(crate) fn subvolume(&self, name: &str) -> PathBuf {
         let path = self.path().join(name);
         run(Command::new("btrfs")
             .args(["-q", "subvolume", "create"])
