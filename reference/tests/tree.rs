@@ -173,6 +173,14 @@ fn a_link_is_listed_and_can_be_removed_as_itself() {
     bench.nothing_happened_outside();
 }
 
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Runs `attempt` while `share/door` is now a directory, now a link to the outside.
 fn while_the_door_swings(bench: &Bench, attempt: impl Fn(usize)) {
     fs::create_dir(bench.inside("door")).unwrap();
@@ -194,10 +202,11 @@ fn while_the_door_swings(bench: &Bench, attempt: impl Fn(usize)) {
                 .unwrap();
             }
         });
+        // Also when an attempt fails, or the door would swing for ever.
+        let _stop = Stop(&over);
         for round in 0..3000 {
             attempt(round);
         }
-        over.store(true, Ordering::Relaxed);
     });
 }
 
@@ -541,6 +550,26 @@ fn removing_takes_this_file_and_no_other() {
         .unwrap();
     assert!(dir.is_empty().unwrap());
     dir.remove().unwrap();
+}
+
+#[test]
+fn a_file_that_is_called_like_a_removed_one_stays() {
+    let bench = Bench::new();
+    fs::write(bench.inside("file"), "x").unwrap();
+    let handle = bench
+        .tree
+        .open_file(&at("file"), &OpenOptions::read())
+        .unwrap()
+        .file;
+    fs::remove_file(bench.inside("file")).unwrap();
+    // What the operating system says of the place of a file that has no name any more.
+    fs::write(bench.inside("file (deleted)"), "another").unwrap();
+    assert!(matches!(handle.remove(), Err(TreeError::NotFound)));
+    assert!(matches!(
+        handle.rename(&at("moved"), true),
+        Err(TreeError::NotFound)
+    ));
+    assert_eq!(bench.names(""), [".", "..", "file (deleted)"]);
 }
 
 #[test]

@@ -357,10 +357,13 @@ mod tests {
         for close in [Gate::seal, Gate::remove] {
             let gate = keeper.gate("s".to_owned(), true);
             let freeze = keeper.freeze(stores(&["s"]), SOON).unwrap();
+            let (tell, told) = std::sync::mpsc::channel();
             thread::scope(|scope| {
-                let writer = scope.spawn(|| gate.enter().map(drop));
-                close(&gate, SOON).unwrap();
-                assert!(writer.join().unwrap().is_err());
+                let gate = &gate;
+                scope.spawn(move || tell.send(gate.enter().map(drop)).unwrap());
+                close(gate, SOON).unwrap();
+                // At once, not when the bound for writers is over.
+                assert!(told.recv_timeout(LATE / 4).unwrap().is_err());
             });
             drop(freeze);
         }
