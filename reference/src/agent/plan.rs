@@ -149,6 +149,7 @@ impl Agent {
 
     /// Answers with the code that stands for `error`.
     pub(super) fn refuse(&mut self, token: CallToken, opnum: Opnum, error: &AgentError) {
+        tracing::info!(method = opnum.name(), %error, "refused");
         if let Some(reply) = Reply::failure(opnum, Hresult::from(error)) {
             self.reply(token, reply);
         }

@@ -56,7 +56,11 @@ pub(super) async fn serve(
     let mut buffer = vec![0; READ_LEN];
     tracing::debug!(%client, "connected");
     loop {
-        if let Err(error) = send(&mut stream, &mut connection).await {
+        let sent = tokio::select! {
+            sent = send(&mut stream, &mut connection) => sent,
+            _ = shutdown.changed() => break,
+        };
+        if let Err(error) = sent {
             tracing::debug!(%client, %error, "gone while sending");
             break;
         }

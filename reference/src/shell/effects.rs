@@ -4,7 +4,7 @@ use crate::agent::{
     BackendRef, Completion, CopyOrder, Effect, EffectFailed, ExposeOrder, ShareCatalogue,
     ShareInfo, State, Support,
 };
-use crate::backend::{BackendSnapshot, CreateRequest, ShadowBackend};
+use crate::backend::{BackendKind, BackendSnapshot, CreateRequest, ShadowBackend};
 use crate::share::{ExposedShare, Share, ShareKind, ShareTable};
 use crate::store::Store;
 use fsrvp_wire::fsrvp::ShadowCopyId;
@@ -63,10 +63,14 @@ impl Workshop {
             .ok_or_else(|| failed(format_args!("share {share_name}: it is gone")))
     }
 
-    /// MS-FSRVP 3.1.4.13: brings to the disk what was written so far.
+    /// MS-FSRVP 3.1.4.13: what a commit would have to wait for is done now. A btrfs snapshot first
+    /// brings to the disk what was written so far; a copy reads it from wherever it is.
     fn prepare(&self, share_names: &[String]) -> Outcome {
         for name in share_names {
             let share = self.base(name)?;
+            if share.supports_shadow_copies().map_err(failed)? != BackendKind::Btrfs {
+                continue;
+            }
             let synced = std::fs::File::open(share.root())
                 .and_then(|root| rustix::fs::syncfs(root).map_err(Into::into));
             synced.map_err(|error| failed(format_args!("share {name}: {error}")))?;

@@ -184,10 +184,17 @@ impl Files {
         if deletes && !granted_access.contains(AccessMask::DELETE) {
             return Err(NtStatus::ACCESS_DENIED);
         }
-        let (file, action) = tree
-            .share
-            .open(tree.rights, &path, &options(open, granted_access))
-            .map_err(status)?;
+        let opening = |granted| tree.share.open(tree.rights, &path, &options(open, granted));
+        let readable = AccessMask::FILE_GENERIC_READ | AccessMask::FILE_GENERIC_EXECUTE;
+        let mut granted_access = granted_access;
+        let (file, action) = match opening(granted_access) {
+            // The most that a file with FILE_ATTRIBUTE_READONLY allows is to read it.
+            Err(TreeError::AccessDenied) if open.desired_access == AccessMask::MAXIMUM_ALLOWED => {
+                granted_access = granted_access & readable;
+                opening(granted_access).map_err(status)?
+            }
+            other => other.map_err(status)?,
+        };
         let metadata = file.metadata().map_err(status)?;
         if deletes {
             check_delete(&file)?;

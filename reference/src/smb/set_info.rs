@@ -69,7 +69,7 @@ pub(crate) fn set(state: &mut State, request: &Request<'_>) -> Result<Step, NtSt
                 file: whose.token,
                 length_bytes: body.end_of_file,
             };
-            Step::work_then_body(work, Response::default())
+            Step::work_then_body(work, Response {})
         }
         FileInfoClass::FILE_ALLOCATION_INFORMATION => {
             file.require(AccessMask::FILE_WRITE_DATA)?;
@@ -77,7 +77,7 @@ pub(crate) fn set(state: &mut State, request: &Request<'_>) -> Result<Step, NtSt
         }
         // Every request names its own offset, so that there is no position to keep.
         FileInfoClass::FILE_POSITION_INFORMATION | FileInfoClass::FILE_MODE_INFORMATION => {
-            Step::body(&Response::default())
+            Step::body(&Response {})
         }
         FileInfoClass::FILE_FULL_EA_INFORMATION => Err(NtStatus::EAS_NOT_SUPPORTED),
         FileInfoClass::FILE_LINK_INFORMATION => Err(NtStatus::NOT_SUPPORTED),
@@ -97,7 +97,7 @@ fn set_basic(whose: Whose, buffer: &[u8]) -> Result<Step, NtStatus> {
         last_write_time: to_set(basic.last_write_time),
         attributes: (basic.file_attributes.0 != 0).then_some(basic.file_attributes),
     };
-    Step::work_then_body(work, Response::default())
+    Step::work_then_body(work, Response {})
 }
 
 /// MS-FSCC 2.4.7: zero leaves a time, and so do -1 and -2 here, where no time is kept by itself.
@@ -137,7 +137,7 @@ fn rename(whose: Whose, class: FileInfoClass, buffer: &[u8]) -> Result<Step, NtS
             .opens
             .get(whose.file_id, whose.session_id, whose.tree_id)?;
         open.file()?.path = path;
-        Step::body(&Response::default())
+        Step::body(&Response {})
     })
 }
 
@@ -161,7 +161,7 @@ fn set_disposition(whose: Whose, class: FileInfoClass, buffer: &[u8]) -> Result<
             .opens
             .get(whose.file_id, whose.session_id, whose.tree_id)?;
         open.file()?.delete_pending = delete;
-        Step::body(&Response::default())
+        Step::body(&Response {})
     })
 }
 
@@ -173,12 +173,12 @@ fn set_allocation(whose: Whose, buffer: &[u8]) -> Result<Step, NtStatus> {
             return Err(NtStatus::INTERNAL_ERROR);
         };
         if body.allocation_size >= info.end_of_file {
-            return Step::body(&Response::default());
+            return Step::body(&Response {});
         }
         let work = FileWork::SetEndOfFile {
             file: whose.token,
             length_bytes: body.allocation_size,
         };
-        Step::work_then_body(work, Response::default())
+        Step::work_then_body(work, Response {})
     })
 }
