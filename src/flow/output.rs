@@ -8,7 +8,10 @@ use super::shared::Shared;
 use std::collections::VecDeque;
 
 /// How many events may wait for the oldest one; then that is handed out as it is.
-pub(super) const WAITING_MAX: usize = 16 * 1024;
+const WAITING_MAX: usize = 16 * 1024;
+
+/// How many bytes of parameters and results may wait; then the oldest call is handed out as it is.
+const WAITING_BYTES_MAX: usize = 8 << 20;
 
 /// What the dissector found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +60,17 @@ enum Slot {
     Withdrawn,
 }
 
+/// A slot, and how many bytes of parameters and results it holds.
+struct Weighed {
+    slot: Slot,
+    bytes: usize,
+}
+
 /// The queue of what waits to be handed out; and what all connections share, as both go everywhere.
 #[derive(Default)]
 pub(super) struct Output {
-    slots: VecDeque<Slot>,
+    slots: VecDeque<Weighed>,
+    bytes: usize,
     first: u64,
     pub(super) counters: Counters,
     pub(super) shared: Shared,
@@ -70,14 +80,26 @@ impl Output {
     /// Hands out a gap after everything that began before it.
     pub(super) fn gap(&mut self, gap: Gap) {
         self.counters.gaps += 1;
-        self.slots.push_back(Slot::Ready(Event::Gap(Box::new(gap))));
+        self.push(Slot::Ready(Event::Gap(Box::new(gap))));
     }
 
     /// Keeps a place for a call whose answer is still to come.
     pub(super) fn open(&mut self, exchange: Exchange) -> Ticket {
         let ticket = Ticket(self.first + u64::try_from(self.slots.len()).unwrap_or(0));
-        self.slots.push_back(Slot::Waiting(Box::new(exchange)));
+        self.push(Slot::Waiting(Box::new(exchange)));
         ticket
+    }
+
+    /// The call at `ticket` holds so many bytes more.
+    pub(super) fn weigh(&mut self, ticket: Ticket, bytes: usize) {
+        if let Some(weighed) = self.weighed(ticket) {
+            weighed.bytes += bytes;
+            self.bytes += bytes;
+        }
+    }
+
+    fn push(&mut self, slot: Slot) {
+        self.slots.push_back(Weighed { slot, bytes: 0 });
     }
 
     /// The call at `ticket`, unless it was handed out already.
@@ -109,13 +131,15 @@ impl Output {
     /// The next event, if nothing that began before it is still open.
     pub(super) fn poll(&mut self) -> Option<Event> {
         loop {
-            let crowded = self.slots.len() > WAITING_MAX;
-            match self.slots.front()? {
+            let crowded = self.slots.len() > WAITING_MAX || self.bytes > WAITING_BYTES_MAX;
+            match self.slots.front()?.slot {
                 Slot::Waiting(_) if !crowded => return None,
                 _ => {}
             }
             self.first += 1;
-            match self.slots.pop_front()? {
+            let weighed = self.slots.pop_front()?;
+            self.bytes -= weighed.bytes;
+            match weighed.slot {
                 Slot::Ready(event) => return Some(event),
                 Slot::Waiting(exchange) => {
                     self.counters.calls += 1;
@@ -130,7 +154,7 @@ impl Output {
     pub(super) fn finish(&mut self) {
         let waiting = self.slots.iter().enumerate();
         let waiting: Vec<Ticket> = waiting
-            .filter(|(_, slot)| matches!(slot, Slot::Waiting(_)))
+            .filter(|(_, weighed)| matches!(weighed.slot, Slot::Waiting(_)))
             .map(|(index, _)| Ticket(self.first + u64::try_from(index).unwrap_or(0)))
             .collect();
         for ticket in waiting {
@@ -139,6 +163,10 @@ impl Output {
     }
 
     fn slot(&mut self, ticket: Ticket) -> Option<&mut Slot> {
+        self.weighed(ticket).map(|weighed| &mut weighed.slot)
+    }
+
+    fn weighed(&mut self, ticket: Ticket) -> Option<&mut Weighed> {
         let index = usize::try_from(ticket.0.checked_sub(self.first)?).ok()?;
         self.slots.get_mut(index)
     }
@@ -231,5 +259,74 @@ impl Counters {
             ),
             ("rpc_fragments", rows(&PACKET_TYPES, &self.rpc_fragments)),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Answer, Evidence, Link, Request, SmbProtection};
+    use fsrvp_wire::fsrvp::Opnum;
+    use std::sync::Arc;
+
+    fn call(call_id: u32) -> Exchange {
+        let end = "127.0.0.1:445".parse().unwrap();
+        Exchange {
+            link: Arc::new(Link {
+                stream: 0,
+                client: end,
+                server: end,
+            }),
+            dialect: None,
+            smb: SmbProtection::Plain,
+            rpc_auth: None,
+            ndr: "ndr32-le",
+            call_id,
+            opnum: Opnum(0),
+            request: Request::Unreadable {
+                stub: Vec::new(),
+                error: None,
+            },
+            request_evidence: Evidence::default(),
+            answer: Answer::Missing,
+            answer_evidence: Evidence::default(),
+        }
+    }
+
+    fn ids(output: &mut Output) -> Vec<u32> {
+        std::iter::from_fn(|| output.poll())
+            .map(|event| match event {
+                Event::Exchange(exchange) => exchange.call_id,
+                Event::Gap(_) => 0,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn calls_come_out_in_the_order_of_their_requests() {
+        let mut output = Output::default();
+        let tickets: Vec<Ticket> = (1..=4).map(|id| output.open(call(id))).collect();
+        output.complete(tickets[1]);
+        output.withdraw(tickets[2]);
+        assert!(ids(&mut output).is_empty());
+        output.complete(tickets[0]);
+        assert_eq!(ids(&mut output), [1, 2]);
+        output.finish();
+        assert_eq!(ids(&mut output), [4]);
+        assert!(output.waiting(tickets[3]).is_none());
+        assert_eq!(output.counters.calls, 3);
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_number_and_in_bytes() {
+        let mut output = Output::default();
+        for id in 0..u32::try_from(WAITING_MAX).unwrap() + 10 {
+            output.open(call(id));
+        }
+        assert_eq!(ids(&mut output).len(), 10);
+        let heavy = output.open(call(7));
+        output.weigh(heavy, WAITING_BYTES_MAX + 1);
+        assert_eq!(ids(&mut output).len(), WAITING_MAX + 1);
+        assert_eq!(output.bytes, 0);
     }
 }

@@ -17,12 +17,12 @@ use super::rpc::{self, Offer, Outcome};
 use super::smb::Mishap;
 use fsrvp_wire::fsrvp::{Call, Opnum, PIPE, Reply};
 use fsrvp_wire::ndr::{Representation, TransferSyntax};
-use fsrvp_wire::rpce::{Body, Pdu, Request as RpcRequest, next_fragment};
+use fsrvp_wire::rpce::{Body, JOINED_STUB_MAX, Pdu, Request as RpcRequest, next_fragment};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The longest stub of one call, in bytes; FSRVP's own are far below.
-const STUB_MAX: usize = 1 << 20;
+const STUB_MAX: usize = JOINED_STUB_MAX;
 
 /// How many calls may wait for their answer on one pipe; the oldest is handed out without.
 const CALLS_MAX: usize = 256;
@@ -213,6 +213,15 @@ impl Pipe {
         self.give_up_undecided(output, gaps);
     }
 
+    /// How many bytes are kept because more is to come.
+    pub(super) fn kept_bytes(&self) -> usize {
+        let stubs = self
+            .calls
+            .values()
+            .map(|open| open.stub.len() + open.answer.len());
+        self.client.bytes.len() + self.server.bytes.len() + stubs.sum::<usize>()
+    }
+
     fn lane(&mut self, direction: Direction) -> &mut Lane {
         match direction {
             Direction::ClientToServer => &mut self.client,
@@ -361,8 +370,10 @@ impl Pipe {
             open.asked = true;
             let stub = std::mem::take(&mut open.stub);
             let representation = pdu.header.drep.representation(open.syntax);
+            let weight = stub.len();
             let (request, exact) = read_request(open.opnum, representation, stub);
             open.exact.0 = exact;
+            output.weigh(open.ticket, weight);
             if let Some(exchange) = output.waiting(open.ticket) {
                 exchange.request = request;
             }
@@ -477,8 +488,10 @@ impl Pipe {
                 }
                 let stub = std::mem::take(&mut open.answer);
                 let representation = pdu.header.drep.representation(open.syntax);
+                let weight = stub.len();
                 let (answer, exact) = read_answer(open.opnum, representation, stub);
                 open.exact.1 = exact;
+                output.weigh(open.ticket, weight);
                 answer
             }
         };

@@ -3,6 +3,7 @@
 //! MS-SMB2 3.3.5.5.2: a client may bind a session to further connections to the same server, and
 //! then use a tree or an open on any of them.
 
+use super::exchange::Direction;
 use super::pipe::Pipe;
 use fsrvp_wire::smb2::FileId;
 use std::collections::{BTreeMap, HashMap};
@@ -10,6 +11,9 @@ use std::net::IpAddr;
 
 /// How many pipes may be open at one time; the oldest is let go.
 pub(super) const PIPES_MAX: usize = 8192;
+
+/// How many bytes of incomplete fragments and calls all pipes may keep together.
+const PIPE_BYTES_MAX: usize = 16 << 20;
 
 /// How many sessions and trees are remembered.
 const NAMES_MAX: usize = 64 * 1024;
@@ -30,6 +34,8 @@ pub(super) struct Shared {
     pipes: BTreeMap<PipeId, (SessionKey, Pipe)>,
     files: HashMap<(SessionKey, FileId), PipeId>,
     next_pipe: PipeId,
+    /// How many bytes all pipes keep because more is to come.
+    kept_bytes: usize,
 }
 
 impl Shared {
@@ -56,10 +62,13 @@ impl Shared {
         self.sessions.remove(&session);
         self.trees.retain(|(key, _), _| *key != session);
         self.files.retain(|(key, _), _| *key != session);
-        self.pipes
+        let ended: Vec<Pipe> = self
+            .pipes
             .extract_if(.., |_, (key, _)| *key == session)
             .map(|(_, (_, pipe))| pipe)
-            .collect()
+            .collect();
+        self.kept_bytes -= ended.iter().map(Pipe::kept_bytes).sum::<usize>();
+        ended
     }
 
     /// Whether a tree is `IPC$`; `None` where its TREE_CONNECT was not seen.
@@ -107,23 +116,34 @@ impl Shared {
 
     /// Takes a pipe out, to be put back with [`Shared::put_back`].
     pub(super) fn take(&mut self, id: PipeId) -> Option<(SessionKey, Pipe)> {
-        self.pipes.remove(&id)
+        let taken = self.pipes.remove(&id)?;
+        self.kept_bytes -= taken.1.kept_bytes();
+        Some(taken)
+    }
+
+    /// Returns whether all pipes together keep more than they may; then this one must give up
+    /// what it only began.
+    pub(super) fn is_crowded_with(&self, pipe: &Pipe) -> bool {
+        self.kept_bytes + pipe.kept_bytes() > PIPE_BYTES_MAX
     }
 
     pub(super) fn put_back(&mut self, id: PipeId, pipe: (SessionKey, Pipe)) {
+        self.kept_bytes += pipe.1.kept_bytes();
         self.pipes.insert(id, pipe);
     }
 
     pub(super) fn remove_pipe(&mut self, id: PipeId) -> Option<Pipe> {
         self.files.retain(|_, pipe| *pipe != id);
-        self.pipes.remove(&id).map(|(_, pipe)| pipe)
+        self.take(id).map(|(_, pipe)| pipe)
     }
 
-    /// The pipes of a server's session.
-    pub(super) fn pipes_of(&mut self, session: SessionKey) -> impl Iterator<Item = &mut Pipe> {
-        self.pipes
-            .values_mut()
-            .filter(move |(key, _)| *key == session)
-            .map(|(_, pipe)| pipe)
+    /// Bytes of a session's messages may be lost.
+    pub(super) fn lost(&mut self, session: SessionKey, direction: Direction) {
+        let mine = self.pipes.values_mut().filter(|(key, _)| *key == session);
+        for (_, pipe) in mine {
+            self.kept_bytes -= pipe.kept_bytes();
+            pipe.lost(direction);
+            self.kept_bytes += pipe.kept_bytes();
+        }
     }
 }

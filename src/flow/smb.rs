@@ -171,9 +171,7 @@ impl Tracker {
     pub(super) fn lost(&mut self, direction: Direction, output: &mut Output) {
         for session in &self.sessions {
             let key = (self.link.server.ip(), *session);
-            for pipe in output.shared.pipes_of(key) {
-                pipe.lost(direction);
-            }
+            output.shared.lost(key, direction);
         }
     }
 
@@ -422,6 +420,13 @@ impl Tracker {
         let mut gaps = Vec::new();
         if let Some((session, mut taken)) = output.shared.take(pipe) {
             taken.data(&carrier, data, output, &mut gaps);
+            if output.shared.is_crowded_with(&taken) {
+                taken.lost(Direction::ClientToServer);
+                taken.lost(Direction::ServerToClient);
+                let reason = GapReason::TooMany;
+                let place = mishap_at(element.offset, element.length, &element.evidence, reason);
+                gaps.push((direction, place));
+            }
             output.shared.put_back(pipe, (session, taken));
         }
         self.pass_on(gaps, output);
