@@ -1,5 +1,7 @@
 //! Real DCE/RPC traffic: every PDU parses and goes out byte for byte, and what it carries too.
 
+#![expect(clippy::panic, reason = "helpers of tests fail as tests do")]
+
 use fsrvp_wire::auth::ntlm::{AuthenticateMessage, NtHash, Role, SecurityContext, crypto};
 use fsrvp_wire::fsrvp::{Call, INTERFACE, INTERFACE_VERSION, Opnum, Reply};
 use fsrvp_wire::ndr::{Representation, TransferSyntax};

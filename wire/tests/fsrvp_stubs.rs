@@ -1,6 +1,8 @@
 //! FSRVP stubs: worked examples byte for byte, and the laws for all 13 methods, in both byte
 //! orders and both transfer syntaxes.
 
+#![expect(clippy::panic, reason = "helpers of tests fail as tests do")]
+
 use fsrvp_wire::ErrorKind;
 use fsrvp_wire::fsrvp::{
     Call, Context, Hresult, Opnum, Reply, ShadowCopyId, ShadowCopySetId, abort_shadow_copy_set,
