@@ -386,10 +386,8 @@ mod tests {
             if places.len() < end {
                 places.resize(end, None);
             }
-            for i in segment.at..end {
-                if places[i].is_none() {
-                    places[i] = Some(segment.bytes.get(i - segment.at).copied());
-                }
+            for (i, place) in places[segment.at..end].iter_mut().enumerate() {
+                place.get_or_insert(segment.bytes.get(i).copied());
             }
         }
         places.into_iter().map(Option::flatten).collect()
