@@ -1,0 +1,152 @@
+//! The server under bytes that are no protocol: that connection ends, the server lives.
+
+use fsrvp_wire::nbss;
+use fsrvp_wire::smb2::negotiate::{self, Dialect};
+use fsrvp_wire::smb2::{Body as _, Command, Header};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command as Process, Stdio};
+use std::time::Duration;
+
+/// How long the server may take to end a connection; it has to be told nothing but the bytes.
+const LIMIT: Duration = Duration::from_secs(10);
+
+struct Server {
+    child: Child,
+    address: SocketAddr,
+    _share: tempfile::TempDir,
+}
+
+impl Server {
+    fn start() -> Server {
+        let share = tempfile::tempdir().expect("a directory");
+        let mut child = Process::new(env!("CARGO_BIN_EXE_fsrvp"))
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--user",
+                "admin",
+                "--share",
+            ])
+            .arg(format!("data={}", share.path().display()))
+            .env("FSRVP_PASSWORD", "secret")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("a pipe");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let address = line
+            .trim()
+            .strip_prefix("ready ")
+            .and_then(|text| text.parse().ok());
+        Server {
+            child,
+            address: address.expect("ready ADDR:PORT"),
+            _share: share,
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("the server listens");
+        stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+        stream
+    }
+
+    /// Negotiates on a new connection, and demands an answer.
+    fn is_alive(&self) {
+        let mut stream = self.connect();
+        stream.write_all(&negotiation()).expect("sent");
+        let mut header = [0u8; 4];
+        stream.read_exact(&mut header).expect("an answer");
+        let mut answer = vec![0; usize::from(u16::from_be_bytes([header[2], header[3]]))];
+        stream.read_exact(&mut answer).expect("the whole answer");
+        let (_, response) = negotiate::Response::parse(&answer).expect("a NEGOTIATE response");
+        assert_eq!(response.dialect_revision, Dialect(0x0302));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn negotiation() -> Vec<u8> {
+    let request = negotiate::Request {
+        dialects: vec![Dialect(0x0302)],
+        ..Default::default()
+    };
+    nbss::emit(&request.emit(&Header::request(Command::NEGOTIATE))).expect("a short message")
+}
+
+/// Random bytes from a seed: xorshift64.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
+}
+
+/// One connection's worth of nonsense, ever closer to the protocol.
+fn nonsense(noise: &mut Noise, round: u64) -> Vec<u8> {
+    let length = usize::try_from(noise.next() % 600).expect("small") + 1;
+    let junk = noise.bytes(length);
+    match round % 5 {
+        0 => junk,
+        // A frame of 16 MiB less one that never comes.
+        1 => [vec![0, 0xFF, 0xFF, 0xFF], junk].concat(),
+        2 => nbss::emit(&junk).expect("a short frame"),
+        // A whole header with a body of noise.
+        3 => {
+            let mut message =
+                Header::request(Command(u16::try_from(round % 19).expect("small"))).emit();
+            message.extend(junk);
+            nbss::emit(&message).expect("a short frame")
+        }
+        // A good negotiation, one byte of it changed, and noise behind it.
+        _ => {
+            let mut bytes = negotiation();
+            let at = usize::try_from(noise.next()).unwrap_or(0) % bytes.len();
+            bytes[at] ^= 1 << (round % 8);
+            bytes.extend(junk);
+            bytes
+        }
+    }
+}
+
+#[test]
+fn noise_ends_its_own_connection_and_no_other() {
+    let server = Server::start();
+    let mut bystander = server.connect();
+    bystander.write_all(&negotiation()).expect("sent");
+    let mut noise = Noise(0x5EED_0001);
+    for round in 0..200 {
+        let mut stream = server.connect();
+        // The server may close before everything is sent; that is its right.
+        let _ = stream.write_all(&nonsense(&mut noise, round));
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        match stream.read_to_end(&mut answer) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+            Err(error) => panic!("round {round}: the connection is still open: {error}"),
+        }
+    }
+    let mut header = [0u8; 4];
+    bystander
+        .read_exact(&mut header)
+        .expect("the bystander's answer is there");
+    server.is_alive();
+}
