@@ -37,11 +37,11 @@ const REFERENCE: &[(&str, &[&str])] = &[
     ("tree", &[]),
     ("backend", &["tree"]),
     ("store", &["agent", "backend"]),
-    ("users", &[]),
+    ("config", &[]),
+    ("users", &["config"]),
     ("share", &["agent", "backend", "tree"]),
     ("rpc", &["agent", "users"]),
-    ("smb", &["rpc", "agent", "share", "tree", "users"]),
-    ("config", &["agent", "users", "share"]),
+    ("smb", &["rpc", "agent", "share", "tree", "users", "config"]),
     (
         "shell",
         &[
