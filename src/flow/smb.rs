@@ -148,6 +148,11 @@ impl Tracker {
 
     /// Takes a place in the stream that is no message.
     pub(super) fn trouble(&mut self, direction: Direction, place: &Place<'_>, output: &mut Output) {
+        if let (Trouble::Incomplete | Trouble::TooLong, Ok(header)) =
+            (place.trouble, Header::parse(place.head))
+        {
+            count(&header, output);
+        }
         let (layer, reason) = match place.trouble {
             Trouble::Incomplete => (GapLayer::Smb2, GapReason::Incomplete),
             Trouble::NoBoundary => (GapLayer::Nbss, GapReason::NoBoundary),
