@@ -308,7 +308,7 @@ fn lists_exactly_what_exists(bench: &Bench) {
     bench.create(3, true);
     fs::create_dir(bench.place().join("somebody-elses")).unwrap();
     fs::write(bench.place().join(Uuid::from_u128(9).to_string()), "a file").unwrap();
-    fs::create_dir(bench.place().join(Uuid::from_u128(5).simple().to_string())).unwrap();
+    fs::create_dir(bench.place().join(Uuid::from_u128(7).simple().to_string())).unwrap();
     symlink(
         bench.place(),
         bench.place().join(Uuid::from_u128(4).to_string()),
