@@ -35,3 +35,6 @@ pub mod work;
 pub use connection::Connection;
 pub use state::{Entropy, Server};
 pub use work::{Effect, EffectId, FileDone, FileResult, FileWork, RpcCall};
+
+#[cfg(test)]
+mod tests;
