@@ -718,7 +718,7 @@ fn hex(text: &str) -> Result<Vec<u8>, String> {
                 .ok_or_else(|| format!("stub: {character:?} is no hexadecimal digit"))
         })
         .collect::<Result<_, _>>()?;
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err("stub: an odd number of hexadecimal digits".to_owned());
     }
     digits

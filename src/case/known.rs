@@ -2,58 +2,85 @@
 
 use crate::case::Case;
 use crate::requirement::{Catalogue, FileError, RequirementId, line_of, nearest, read_toml};
-use fsrvp_wire::fsrvp::Hresult;
+use fsrvp_wire::fsrvp::{Hresult, Opnum};
 use serde::Deserialize;
 
 /// One known deviation.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deviation {
-    /// The case it is about; without it, every case that judges the requirement.
+    /// The case it is about; without it, every case that judges one of the requirements.
     pub case: Option<String>,
-    /// The requirement that is not followed.
-    pub requirement: RequirementId,
+    /// The requirement that is not followed, or several.
+    #[serde(alias = "requirements")]
+    pub requirement: OneOrMore,
+    /// Only what this method answers.
+    pub method: Option<String>,
     /// What comes instead: a code by its name, `fault NUMBER`, `done`, `refused`; or the name of
     /// the out parameter that is not what it must be.
-    pub answer: Answers,
+    pub answer: OneOrMore,
     /// Why the target does so.
     pub reason: String,
     /// Where that is written or was seen.
     pub source: String,
 }
 
-/// One answer or several.
+/// One text or several.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-pub enum Answers {
+pub enum OneOrMore {
     /// One.
     One(String),
-    /// Any of these.
-    AnyOf(Vec<String>),
+    /// Several.
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let (one, more) = match self {
+            OneOrMore::One(text) => (Some(text), None),
+            OneOrMore::More(texts) => (None, Some(texts)),
+        };
+        one.into_iter()
+            .chain(more.into_iter().flatten())
+            .map(String::as_str)
+    }
 }
 
 impl Deviation {
-    /// Whether this entry is about what `case` judges with one of `requirements`.
+    /// Whether this entry is about what a step of `case` with this method judges.
     #[must_use]
-    pub fn is_about(&self, case: &str, requirements: &[RequirementId]) -> bool {
+    pub fn is_about(
+        &self,
+        case: &str,
+        requirements: &[RequirementId],
+        method: Option<Opnum>,
+    ) -> bool {
+        let called = method.and_then(Opnum::name);
         self.case.as_deref().is_none_or(|named| named == case)
-            && requirements.contains(&self.requirement)
+            && (self.method.is_none() || self.method.as_deref() == called)
+            && requirements
+                .iter()
+                .any(|id| self.requirement.iter().any(|named| named == id.0))
     }
 
     /// Whether what came is what the entry says.
     #[must_use]
     pub fn has_answer(&self, actual: &str) -> bool {
-        let is = |wanted: &String| {
+        self.answer.iter().any(|wanted| {
             let code = Hresult::from_name(wanted).map(|code| code.to_string());
             let wanted = code.as_deref().unwrap_or(wanted);
             actual
                 .strip_prefix(wanted)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-        };
-        match &self.answer {
-            Answers::One(wanted) => is(wanted),
-            Answers::AnyOf(wanted) => wanted.iter().any(is),
-        }
+        })
+    }
+
+    /// The requirements, for a message.
+    #[must_use]
+    pub fn names(&self) -> String {
+        self.requirement.iter().collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -95,14 +122,23 @@ impl KnownDeviations {
         Ok(KnownDeviations { entries })
     }
 
-    /// The entry about what `case` judges with one of `requirements`; one that names the case
-    /// goes before one that does not.
+    /// The entry, with its place in the list, that says `actual` comes of a step of `case` with
+    /// this method that judges `requirements`; one that names the case goes before others.
     #[must_use]
-    pub fn find(&self, case: &str, requirements: &[RequirementId]) -> Option<&Deviation> {
+    pub fn find(
+        &self,
+        case: &str,
+        requirements: &[RequirementId],
+        method: Option<Opnum>,
+        actual: &str,
+    ) -> Option<(usize, &Deviation)> {
         self.entries
             .iter()
-            .filter(|entry| entry.is_about(case, requirements))
-            .max_by_key(|entry| entry.case.is_some())
+            .enumerate()
+            .filter(|(_, entry)| {
+                entry.is_about(case, requirements, method) && entry.has_answer(actual)
+            })
+            .max_by_key(|(_, entry)| entry.case.is_some())
     }
 
     /// All entries.
@@ -113,29 +149,49 @@ impl KnownDeviations {
 }
 
 fn check(entry: &Deviation, catalogue: &Catalogue, cases: &[Case]) -> Result<(), String> {
-    let id = &entry.requirement;
-    if catalogue.get(id).is_none() {
-        return Err(match catalogue.nearest(id) {
-            Some(near) => format!("unknown requirement {id}; the nearest known one is {near}"),
-            None => format!("unknown requirement {id}"),
-        });
-    }
     if entry.reason.is_empty() || entry.source.is_empty() {
-        return Err(format!("{id}: reason and source must say something"));
+        return Err(format!(
+            "{}: reason and source must say something",
+            entry.names()
+        ));
     }
-    let is_judged = |case: &Case| case.requirements().contains(id);
-    match &entry.case {
-        Some(name) => match cases.iter().find(|case| &case.id == name) {
-            Some(case) if is_judged(case) => Ok(()),
-            Some(_) => Err(format!("case {name} does not judge {id}")),
-            None => Err(
-                match nearest(name, cases.iter().map(|case| case.id.as_str())) {
-                    Some(near) => format!("unknown case {name}; the nearest known one is {near}"),
-                    None => format!("unknown case {name}"),
-                },
-            ),
-        },
-        None if cases.iter().any(is_judged) => Ok(()),
-        None => Err(format!("no case judges {id}")),
+    for name in entry.requirement.iter() {
+        let id = RequirementId(name.to_owned());
+        if catalogue.get(&id).is_none() {
+            return Err(match catalogue.nearest(&id) {
+                Some(near) => format!("unknown requirement {id}; the nearest known one is {near}"),
+                None => format!("unknown requirement {id}"),
+            });
+        }
+    }
+    if let Some(method) = &entry.method
+        && Opnum::from_name(method).is_none()
+    {
+        let known = Opnum::ALL.iter().filter_map(|opnum| opnum.name());
+        let near = nearest(method, known).unwrap_or("any of the 13");
+        return Err(format!(
+            "unknown method {method}; the nearest known one is {near}"
+        ));
+    }
+    if let Some(name) = &entry.case
+        && !cases.iter().any(|case| &case.id == name)
+    {
+        return Err(
+            match nearest(name, cases.iter().map(|case| case.id.as_str())) {
+                Some(near) => format!("unknown case {name}; the nearest known one is {near}"),
+                None => format!("unknown case {name}"),
+            },
+        );
+    }
+    let is_judged = cases.iter().any(|case| {
+        case.steps.iter().any(|step| {
+            step.expect
+                .as_ref()
+                .is_some_and(|expect| entry.is_about(&case.id, &expect.requirements, step.method()))
+        })
+    });
+    match is_judged {
+        true => Ok(()),
+        false => Err(format!("{}: no such step is judged", entry.names())),
     }
 }

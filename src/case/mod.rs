@@ -18,7 +18,7 @@ mod target;
 
 pub use answer::{Answer, FileResult, OutCheck, OutValue, Wanted, fault_text};
 pub use filter::Filter;
-pub use known::{Answers, Deviation, KnownDeviations};
+pub use known::{Deviation, KnownDeviations, OneOrMore};
 pub use library::{Library, LoadError};
 pub use needs::Feature;
 pub use target::{
@@ -73,11 +73,7 @@ impl Case {
 
     /// The methods that its steps call.
     pub fn methods(&self) -> impl Iterator<Item = Opnum> {
-        self.steps.iter().filter_map(|step| match &step.action {
-            Action::Call(call) => Some(call.method),
-            Action::Raw { opnum, .. } => Some(*opnum),
-            _ => None,
-        })
+        self.steps.iter().filter_map(Step::method)
     }
 }
 
@@ -124,6 +120,18 @@ pub struct Step {
     /// What must come. Without it the step only prepares: anything but success makes the case
     /// inconclusive.
     pub expect: Option<Expectation>,
+}
+
+impl Step {
+    /// The method that it calls.
+    #[must_use]
+    pub fn method(&self) -> Option<Opnum> {
+        match &self.action {
+            Action::Call(call) => Some(call.method),
+            Action::Raw { opnum, .. } => Some(*opnum),
+            _ => None,
+        }
+    }
 }
 
 /// What a step does.

@@ -38,7 +38,7 @@ fn mistakes_are_named_with_their_line() {
             "title = \"x\"\n\nfrobnicate = 1\nstep = []\n".to_owned(),
             "cases/t/c.toml line 3: unknown key frobnicate",
         ),
-        (format!("{HEAD}"), "no step has an expect"),
+        (HEAD.to_owned(), "no step has an expect"),
         (
             format!("{HEAD}expect = {{ requirement = \"FSRVP-9\", status = \"ZERO\" }}\n"),
             "unknown requirement FSRVP-9",

@@ -92,7 +92,7 @@ impl Client {
     async fn log_on(&mut self, signing: bool) -> Result<(), DriveError> {
         let during = "logon";
         let mut logon = Logon::new(&self.account, &self.host, false)?;
-        let mut token = Some(logon.first_token()?);
+        let mut token = Some(logon.first_token());
         for _ in 0..LOGON_LEGS_MAX {
             let request = session_setup::Request {
                 security_mode: if signing {
@@ -233,7 +233,7 @@ impl Client {
             let Some(pipe) = &mut self.pipe else {
                 return Err(DriveError::Own("no pipe".to_owned()));
             };
-            match pipe.rpc.handle_fragment(fragment)? {
+            match pipe.rpc.handle_fragment(&fragment)? {
                 Some(CallEnd::Fault(code)) => return Ok(RpcAnswer::Fault(code)),
                 Some(CallEnd::Stub(stub)) => {
                     let reply = Reply::parse_strict(opnum, &stub, Representation::NDR32);

@@ -6,7 +6,7 @@ use crate::drive::files::FileAnswer;
 use crate::drive::values::{Value, out_values, share_part};
 use crate::outcome::Verdict;
 use crate::requirement::{Catalogue, Level};
-use fsrvp_wire::fsrvp::{Call, Reply};
+use fsrvp_wire::fsrvp::{Call, Opnum, Reply};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -111,18 +111,32 @@ pub(crate) struct Judgement {
     pub(crate) expected: Vec<String>,
     pub(crate) actual: String,
     pub(crate) message: String,
+    /// The known deviation that was met, by its place in the list.
+    pub(crate) known: Option<usize>,
 }
 
-/// Holds `result` against `expect`.
+/// By what a case is judged.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    /// The case's id.
+    pub(crate) case: &'a str,
+    /// By whose reading.
+    pub(crate) profile: Profile,
+    /// How strong each requirement is.
+    pub(crate) catalogue: &'a Catalogue,
+    /// What the target is known to do otherwise.
+    pub(crate) known: &'a KnownDeviations,
+}
+
+/// Holds what came of a step that calls `method` against what it must be.
 pub(crate) fn judge(
-    case: &str,
+    rules: Rules<'_>,
+    method: Option<Opnum>,
     expect: &Expectation,
     result: &StepResult,
     facts: &Facts<'_>,
-    profile: Profile,
-    catalogue: &Catalogue,
-    known: &KnownDeviations,
 ) -> Judgement {
+    let profile = rules.profile;
     let permitted: Vec<_> = expect
         .answers
         .iter()
@@ -161,37 +175,29 @@ pub(crate) fn judge(
             format!("permitted: {}", sources.join(", ")),
         ),
     };
-    let listed = known.find(case, &expect.requirements);
-    let (verdict, message) = match (deviation_key, listed) {
-        (None, None) => (
+    let deviation = deviation_key.as_ref().map(|key| {
+        rules
+            .known
+            .find(rules.case, &expect.requirements, method, key)
+    });
+    let (verdict, message, known) = match deviation {
+        None => (
             matched.map_or(Verdict::Fail, |answer| answer.verdict),
             message,
+            None,
         ),
-        (None, Some(entry)) => (
-            Verdict::Fail,
-            format!(
-                "{} no longer deviates: remove it from the list of known deviations",
-                entry.requirement
-            ),
-        ),
-        (Some(key), Some(entry)) if entry.has_answer(&key) => (
-            Verdict::Known,
-            format!("{} ({})", entry.reason, entry.source),
-        ),
-        (Some(_), listed) => {
-            let verdict = broken(expect, catalogue, profile);
-            let message = match listed {
-                Some(_) => format!("{message}; the list of known deviations has another answer"),
-                None => message,
-            };
-            (verdict, message)
+        Some(Some((n, entry))) => {
+            let message = format!("{} ({})", entry.reason, entry.source);
+            (Verdict::Known, message, Some(n))
         }
+        Some(None) => (broken(expect, rules.catalogue, profile), message, None),
     };
     Judgement {
         verdict,
         expected,
         actual,
         message,
+        known,
     }
 }
 

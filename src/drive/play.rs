@@ -1,14 +1,14 @@
 //! Plays one case: step by step, each judged, then everything taken away again.
 
 use crate::case::{
-    Action, Advance, Case, ClientSpec, FileResult, FileTemplate, FileVerb, KnownDeviations, Place,
-    Step, Target, Wanted,
+    Action, Advance, Case, ClientSpec, Deviation, FileResult, FileTemplate, FileVerb,
+    KnownDeviations, Place, Step, Target, Wanted,
 };
 use crate::drive::client::Client;
 use crate::drive::clock::now_ticks;
 use crate::drive::error::DriveError;
 use crate::drive::files::Handle;
-use crate::drive::judge::{Facts, Judgement, RpcAnswer, StepResult, judge};
+use crate::drive::judge::{Facts, Judgement, RpcAnswer, Rules, StepResult, judge};
 use crate::drive::remains::Remains;
 use crate::drive::values::{IdSource, Values, build_call, fill, share_part};
 use crate::drive::verbs::FileJob;
@@ -16,11 +16,12 @@ use crate::drive::wait;
 use crate::outcome::{Normaliser, Outcome, ShadowCopyOutcome, StepRecord, Verdict};
 use crate::requirement::Catalogue;
 use fsrvp_wire::fsrvp::{Call, Opnum, Reply};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// Moves a server's clock forward; done when the server has seen to what became due.
 pub type MoveClock =
@@ -29,7 +30,12 @@ pub type MoveClock =
 /// Whose clock the server goes by.
 pub enum Time {
     /// The harness moves it.
-    Ours(MoveClock),
+    Ours {
+        /// Moves it on.
+        move_clock: MoveClock,
+        /// How far it was moved before.
+        moved: Duration,
+    },
     /// The server's own: the harness waits.
     Theirs,
 }
@@ -64,13 +70,17 @@ impl<'a> Player<'a> {
         time: Time,
         ids: IdSource,
     ) -> Player<'a> {
+        let moved = match &time {
+            Time::Ours { moved, .. } => *moved,
+            Time::Theirs => Duration::ZERO,
+        };
         Player {
             target,
             known,
             catalogue,
             time,
             ids,
-            moved: Duration::ZERO,
+            moved,
         }
     }
 
@@ -91,6 +101,10 @@ impl<'a> Player<'a> {
             if !go_on {
                 break;
             }
+        }
+        for what in ending.stale_entries(case, self.known) {
+            ending.verdict = Verdict::Fail;
+            ending.add(&what);
         }
         let left = self.clean_up(case, &mut scene).await;
         if let Err(what) = left {
@@ -154,27 +168,28 @@ impl<'a> Player<'a> {
         let target = self.target;
         let now = now_ticks();
         let moved = i64::try_from(self.moved.as_nanos() / 100).unwrap_or(i64::MAX);
-        let judgement = judge(
-            &case.id,
-            expect,
-            &played.result,
-            &Facts {
-                call: played.call.as_ref(),
-                ids: &played.ids_before,
-                replies: &scene.values.replies,
-                fill: &|text| fill(text, target),
-                now_ticks: &[now, now.saturating_add(moved)],
-            },
-            target.profile,
-            self.catalogue,
-            self.known,
-        );
+        let rules = Rules {
+            case: &case.id,
+            profile: target.profile,
+            catalogue: self.catalogue,
+            known: self.known,
+        };
+        let facts = Facts {
+            call: played.call.as_ref(),
+            ids: &played.ids_before,
+            replies: &played.replies_before,
+            fill: &|text| fill(text, target),
+            now_ticks: &[now, now.saturating_add(moved)],
+        };
+        let judgement = judge(rules, step.method(), expect, &played.result, &facts);
         let Judgement {
             verdict,
             expected,
             actual,
             message,
+            known,
         } = judgement;
+        ending.used.extend(known);
         let record = StepRecord {
             step: n,
             action,
@@ -196,6 +211,7 @@ impl<'a> Player<'a> {
         scene: &mut Scene,
     ) -> Result<(String, Played), String> {
         let ids_before = scene.values.ids.clone();
+        let replies_before = scene.values.replies.clone();
         let (action, call, result) = match &step.action {
             Action::Call(template) => {
                 let call = build_call(template, &scene.values, self.target, &mut self.ids)?;
@@ -247,6 +263,7 @@ impl<'a> Player<'a> {
                 result,
                 call,
                 ids_before,
+                replies_before,
             },
         ))
     }
@@ -326,7 +343,7 @@ impl<'a> Player<'a> {
 
     async fn advance(&mut self, advance: Advance) {
         match &self.time {
-            Time::Ours(move_clock) => {
+            Time::Ours { move_clock, .. } => {
                 move_clock(advance.by).await;
                 self.moved += advance.by;
             }
@@ -409,7 +426,9 @@ struct Played {
     result: StepResult,
     call: Option<Call>,
     /// The ids that were known before, so that a new one can be told.
-    ids_before: BTreeMap<String, uuid::Uuid>,
+    ids_before: BTreeMap<String, Uuid>,
+    /// The answers that were known before, so that this one can be compared with them.
+    replies_before: BTreeMap<String, Reply>,
 }
 
 /// What there is while a case is played.
@@ -488,6 +507,8 @@ struct Ending {
     actual: String,
     message: String,
     steps: Vec<StepRecord>,
+    /// The known deviations that were met, by their place in the list.
+    used: BTreeSet<usize>,
 }
 
 impl Default for Ending {
@@ -498,6 +519,7 @@ impl Default for Ending {
             actual: String::new(),
             message: String::new(),
             steps: Vec::new(),
+            used: BTreeSet::new(),
         }
     }
 }
@@ -510,6 +532,36 @@ impl Ending {
             Verdict::Known => Verdict::Known,
             _ => Verdict::Inconclusive,
         }
+    }
+
+    /// The known deviations about what the case judged that were not met. One whose steps were not
+    /// all reached may still deviate.
+    fn stale_entries(&self, case: &Case, known: &KnownDeviations) -> Vec<String> {
+        let all_were_judged = |entry: &Deviation| {
+            case.steps
+                .iter()
+                .enumerate()
+                .filter(|(_, step)| {
+                    step.expect.as_ref().is_some_and(|expect| {
+                        entry.is_about(&case.id, &expect.requirements, step.method())
+                    })
+                })
+                .map(|(n, _)| self.steps.iter().any(|record| record.step == n + 1))
+                .reduce(|a, b| a && b)
+                .unwrap_or(false)
+        };
+        known
+            .entries()
+            .iter()
+            .enumerate()
+            .filter(|(n, entry)| !self.used.contains(n) && all_were_judged(entry))
+            .map(|(_, entry)| {
+                format!(
+                    "{} no longer deviates: remove it from the list of known deviations",
+                    entry.names()
+                )
+            })
+            .collect()
     }
 
     fn record(&mut self, n: usize, action: String, actual: &str, verdict: Verdict) {

@@ -7,22 +7,17 @@
 use crate::case::RpcLevel;
 use crate::drive::error::DriveError;
 use crate::drive::limits::{FRAGMENT_BYTES_MAX, STUB_BYTES_MAX};
-use crate::drive::logon::{Logon, Protection};
+use crate::drive::logon::Logon;
 use fsrvp_wire::fsrvp::{INTERFACE, INTERFACE_VERSION};
 use fsrvp_wire::rpce::{
     Assembler, Auth3, AuthLevel, AuthType, Bind, BindAck, Body, ContextElement, Header, NDR32, Pdu,
-    PfcFlags, Request, ResultCode, SecurityTrailer, SyntaxId, TRAILER_LEN, fragment,
+    PfcFlags, Request, ResultCode, RpcSecurity, SecurityTrailer, SyntaxId, fragment,
 };
 
 /// The one presentation context that is offered.
 const CONTEXT: u16 = 0;
 /// The one security context.
 const AUTH_CONTEXT: u32 = 1;
-/// MS-RPCE 2.2.2.11: what a protected stub is padded to, in bytes.
-const PAD_TO: usize = 16;
-/// Where the stub of a request or response begins, in bytes.
-const STUB_AT: usize = 24;
-
 /// How a binding is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Binding {
@@ -32,6 +27,26 @@ pub(crate) struct Binding {
     pub(crate) raw_ntlm: bool,
     /// The interface version; 1.0 unless a case wants another.
     pub(crate) version: Option<(u16, u16)>,
+}
+
+impl Binding {
+    fn auth_type(self) -> AuthType {
+        if self.raw_ntlm {
+            AuthType::WINNT
+        } else {
+            AuthType::GSS_NEGOTIATE
+        }
+    }
+
+    fn auth_level(self) -> AuthLevel {
+        match self.level {
+            RpcLevel::None => AuthLevel::NONE,
+            RpcLevel::Connect => AuthLevel::CONNECT,
+            RpcLevel::Packet => AuthLevel::PKT,
+            RpcLevel::Integrity => AuthLevel::PKT_INTEGRITY,
+            RpcLevel::Privacy => AuthLevel::PKT_PRIVACY,
+        }
+    }
 }
 
 /// What to do next while binding.
@@ -58,7 +73,7 @@ pub(crate) enum CallEnd {
 pub(crate) struct Rpc {
     binding: Binding,
     logon: Option<Logon>,
-    protection: Option<Protection>,
+    security: Option<RpcSecurity>,
     next_call_id: u32,
     max_xmit_frag: u16,
     assembler: Assembler,
@@ -70,7 +85,7 @@ impl Rpc {
         Rpc {
             binding,
             logon,
-            protection: None,
+            security: None,
             next_call_id: 1,
             max_xmit_frag: FRAGMENT_BYTES_MAX,
             assembler: Assembler::new(STUB_BYTES_MAX),
@@ -80,7 +95,7 @@ impl Rpc {
     /// The bind PDU.
     pub(crate) fn bind(&mut self) -> Result<Vec<u8>, DriveError> {
         let token = match &mut self.logon {
-            Some(logon) => logon.first_token()?,
+            Some(logon) => logon.first_token(),
             None => Vec::new(),
         };
         let body = Body::Bind(self.contexts());
@@ -114,18 +129,7 @@ impl Rpc {
     }
 
     fn trailer(&self, auth_value: Vec<u8>) -> SecurityTrailer {
-        let auth_type = if self.binding.raw_ntlm {
-            AuthType::WINNT
-        } else {
-            AuthType::GSS_NEGOTIATE
-        };
-        let auth_level = match self.binding.level {
-            RpcLevel::None => AuthLevel::NONE,
-            RpcLevel::Connect => AuthLevel::CONNECT,
-            RpcLevel::Packet => AuthLevel::PKT,
-            RpcLevel::Integrity => AuthLevel::PKT_INTEGRITY,
-            RpcLevel::Privacy => AuthLevel::PKT_PRIVACY,
-        };
+        let (auth_type, auth_level) = (self.binding.auth_type(), self.binding.auth_level());
         SecurityTrailer::new(auth_type, auth_level, AUTH_CONTEXT, auth_value)
     }
 
@@ -167,7 +171,12 @@ impl Rpc {
                 return Ok(BindStep::Exchange(self.logon_pdu(body, token)));
             }
         };
-        self.protection = self.logon.take().map(Logon::into_protection).transpose()?;
+        if let Some(logon) = self.logon.take() {
+            let (auth_type, auth_level) = (self.binding.auth_type(), self.binding.auth_level());
+            let context = logon.into_context()?;
+            let security = RpcSecurity::new(context, auth_type, auth_level, AUTH_CONTEXT);
+            self.security = Some(security);
+        }
         Ok(step)
     }
 
@@ -186,68 +195,33 @@ impl Rpc {
             stub: stub.to_vec(),
         });
         let pdu = Pdu::new(Header::new(self.next_call_id), body);
-        let signature_len = if self.is_protected() {
-            Protection::SIGNATURE_LEN
-        } else {
-            0
-        };
+        let signature_len = self.security.as_ref().map_or(0, RpcSecurity::signature_len);
         fragment(&pdu, usize::from(self.max_xmit_frag), signature_len)
             .into_iter()
-            .map(|piece| self.protect(piece))
+            .map(|piece| match &mut self.security {
+                Some(security) => security
+                    .protect(&piece)
+                    .map_err(|error| DriveError::Own(error.to_string())),
+                None => Ok(piece.emit()),
+            })
             .collect()
-    }
-
-    fn is_protected(&self) -> bool {
-        matches!(
-            self.binding.level,
-            RpcLevel::Packet | RpcLevel::Integrity | RpcLevel::Privacy
-        )
-    }
-
-    fn protect(&mut self, mut pdu: Pdu) -> Result<Vec<u8>, DriveError> {
-        if !self.is_protected() {
-            return Ok(pdu.emit());
-        }
-        let stub_len = pdu.body.stub().unwrap_or_default().len();
-        let mut trailer = self.trailer(vec![0; Protection::SIGNATURE_LEN]);
-        trailer.auth_pad = vec![0; stub_len.next_multiple_of(PAD_TO) - stub_len];
-        let sealed_end = STUB_AT + stub_len + trailer.auth_pad.len();
-        pdu.auth = Some(trailer);
-        let mut bytes = pdu.emit();
-        let sealed = (self.binding.level == RpcLevel::Privacy).then_some(STUB_AT..sealed_end);
-        let protection = self.protection.as_mut().ok_or_else(not_bound)?;
-        protection.protect(&mut bytes, sealed)?;
-        Ok(bytes)
     }
 
     /// Takes one fragment of the answer; gives the answer when it was the last one.
     ///
     /// # Errors
     /// A fragment that does not parse, does not belong here or is not signed as it must be.
-    pub(crate) fn handle_fragment(
-        &mut self,
-        bytes: Vec<u8>,
-    ) -> Result<Option<CallEnd>, DriveError> {
+    pub(crate) fn handle_fragment(&mut self, bytes: &[u8]) -> Result<Option<CallEnd>, DriveError> {
         let during = "rpc answer";
         let unreadable = |source| DriveError::Unreadable { during, source };
         let misbehaved = |what: String| DriveError::Misbehaved { during, what };
-        let mut bytes = bytes;
-        let pdu = Pdu::parse(&bytes).map_err(unreadable)?;
-        let pdu = match (&pdu.body, &pdu.auth) {
+        let pdu = Pdu::parse(bytes).map_err(unreadable)?;
+        let pdu = match (&pdu.body, &pdu.auth, &mut self.security) {
             // A fault may come without a signature: the server may have no context to sign with.
-            (Body::Fault(_), None) => pdu,
-            (_, None) if self.is_protected() => {
-                return Err(misbehaved("an answer is not signed".to_owned()));
-            }
-            (_, Some(auth)) if self.is_protected() => {
-                let signed_end = bytes.len().saturating_sub(auth.auth_value.len());
-                let sealed = (self.binding.level == RpcLevel::Privacy)
-                    .then(|| STUB_AT..signed_end.saturating_sub(TRAILER_LEN));
-                let protection = self.protection.as_mut().ok_or_else(not_bound)?;
-                protection.open(&mut bytes, auth.auth_value.len(), sealed)?;
-                Pdu::parse(&bytes).map_err(unreadable)?
-            }
-            _ => pdu,
+            (Body::Fault(_), None, _) | (_, _, None) => pdu,
+            (_, _, Some(security)) => security
+                .unprotect(bytes)
+                .map_err(|error| misbehaved(error.to_string()))?,
         };
         if pdu.header.call_id != self.next_call_id {
             return Err(misbehaved(format!(
@@ -269,10 +243,6 @@ impl Rpc {
             ))),
         }
     }
-}
-
-fn not_bound() -> DriveError {
-    DriveError::Own("a protected call before the bind was done".to_owned())
 }
 
 /// Why the one context was refused.

@@ -163,7 +163,7 @@ impl Values {
         Ok(format!("{base}@{{{id}}}"))
     }
 
-    /// Keeps what a successful answer says under `name`. A name keeps its first id.
+    /// Keeps what a successful answer says under `name`, in place of what was there.
     pub(crate) fn save(&mut self, name: &str, call: &Call, reply: &Reply) {
         let id = match reply {
             Reply::StartShadowCopySet(r) => Some(r.shadow_copy_set_id.0),
@@ -171,7 +171,7 @@ impl Values {
             _ => None,
         };
         if let Some(id) = id {
-            self.ids.entry(name.to_owned()).or_insert(id);
+            self.ids.insert(name.to_owned(), id);
         }
         if let (Some(id), Call::AddToShadowCopySet(request)) = (id, call) {
             let share = share_part(&request.share_name.text());
@@ -184,9 +184,7 @@ impl Values {
             let share = share_part(&name.text());
             self.exposed_as.insert(mapping.shadow_copy_id.0, share);
         }
-        self.replies
-            .entry(name.to_owned())
-            .or_insert_with(|| reply.clone());
+        self.replies.insert(name.to_owned(), reply.clone());
     }
 }
 

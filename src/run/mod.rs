@@ -1,4 +1,5 @@
 //! Where the rooms meet.
 
+pub mod check;
 pub mod decode;
 pub mod serve;

@@ -1,0 +1,194 @@
+//! `fsrvp check`: plays cases against a server and says what came of them.
+
+mod bench;
+mod embedded;
+
+pub use bench::{Bench, Worker};
+
+use crate::case::{Filter, LoadError};
+use crate::drive::DriveError;
+use crate::outcome::{ExitStatus, Ledger, Outcome};
+use crate::report::{self, Format, ReportError};
+use crate::requirement::FileError;
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// What to check, and how to say what came of it.
+#[derive(Debug, Clone, Default)]
+pub struct CheckOptions {
+    /// A case must match all of them; see [`Filter`].
+    pub filters: Vec<String>,
+    /// The target file; without one the embedded reference server is judged.
+    pub target: Option<PathBuf>,
+    /// The report's form.
+    pub format: Format,
+    /// Where the report goes in place of standard output.
+    pub output: Option<PathBuf>,
+    /// How many embedded servers are judged at once; a foreign server gets one case at a time.
+    pub jobs: Option<usize>,
+    /// Only say which cases are selected, and why one would not be played here.
+    pub list: bool,
+    /// A folder of cases in place of the built-in ones.
+    pub cases: Option<PathBuf>,
+    /// Let `non-strict` count as a failure.
+    pub strict: bool,
+    /// What the client's ids are made from; any number when not given.
+    pub seed: Option<u64>,
+}
+
+/// Why nothing could be checked.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// Cases, requirements or known deviations.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The target file is wrong.
+    #[error(transparent)]
+    Target(#[from] FileError),
+    /// The target file cannot be read.
+    #[error("{path}: {source}; give the path of a target file")]
+    TargetIo {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The server is not there, or lets nobody in.
+    #[error("{source}; {remedy}")]
+    Unreachable {
+        /// What was tried.
+        source: DriveError,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The embedded server did not start.
+    #[error("the embedded server did not start: {0}")]
+    Embedded(String),
+    /// The report could not be made.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// The report could not be written.
+    #[error("{path}: {source}; give another --output")]
+    Output {
+        /// The file, or standard output.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The runtime did not start.
+    #[error("no runtime: {0}")]
+    Runtime(io::Error),
+}
+
+/// Checks; the report goes to `out` or to the file of the options.
+///
+/// # Errors
+/// What kept it from running; a server that deviates is no error but an exit status.
+pub fn check(options: &CheckOptions, out: &mut dyn Write) -> Result<ExitStatus, CheckError> {
+    let bench = Bench::new(options)?;
+    let filter = Filter::new(&options.filters);
+    let selected: Vec<usize> = bench
+        .cases()
+        .iter()
+        .enumerate()
+        .filter(|(_, case)| filter.selects(case, bench.catalogue()))
+        .map(|(n, _)| n)
+        .collect();
+    if selected.is_empty() {
+        return Ok(ExitStatus::NothingSelected);
+    }
+    if options.list {
+        let text = list(&bench, &selected);
+        write_report(options, out, &text)?;
+        return Ok(ExitStatus::AsExpected);
+    }
+    bench.reach()?;
+    let outcomes = play_all(&bench, &selected, options)?;
+    let ledger = Ledger::new(
+        bench.target_name(),
+        bench.seed(),
+        bench.catalogue().len(),
+        outcomes,
+    );
+    let text = report::render(&ledger, bench.catalogue(), options.format)?;
+    write_report(options, out, &text)?;
+    Ok(ledger.exit_status(options.strict))
+}
+
+/// The selected cases, and why one would not be played.
+fn list(bench: &Bench, selected: &[usize]) -> String {
+    let mut text = String::new();
+    for case in selected.iter().filter_map(|n| bench.cases().get(*n)) {
+        text += &format!("{}  {}\n", case.id, case.title);
+        if let Some(reason) = bench.why_not(case) {
+            text += &format!("    not played here: {reason}\n");
+        }
+    }
+    text
+}
+
+/// How many workers an embedded run has when nobody says: as many as there are processors.
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn play_all(
+    bench: &Bench,
+    selected: &[usize],
+    options: &CheckOptions,
+) -> Result<Vec<Outcome>, CheckError> {
+    let jobs = if bench.is_foreign() {
+        1
+    } else {
+        options
+            .jobs
+            .unwrap_or_else(default_jobs)
+            .clamp(1, selected.len())
+    };
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let outcomes = Mutex::new(Vec::new());
+    let work = || -> Result<(), CheckError> {
+        let mut worker = Worker::start(bench)?;
+        while !stop.load(Ordering::Relaxed) {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(case) = selected.get(at).and_then(|n| bench.cases().get(*n)) else {
+                break;
+            };
+            let outcome = worker.play(case);
+            if let Ok(mut outcomes) = outcomes.lock() {
+                outcomes.push(outcome);
+            }
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        let mut result = Ok(());
+        for worker in workers {
+            let ended = worker
+                .join()
+                .unwrap_or_else(|_| Err(CheckError::Embedded("a worker panicked".to_owned())));
+            if ended.is_err() {
+                stop.store(true, Ordering::Relaxed);
+                result = ended;
+            }
+        }
+        result
+    })?;
+    Ok(outcomes.into_inner().unwrap_or_default())
+}
+
+fn write_report(options: &CheckOptions, out: &mut dyn Write, text: &str) -> Result<(), CheckError> {
+    let (path, written) = match &options.output {
+        Some(path) => (path.display().to_string(), fs::write(path, text)),
+        None => {
+            let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            ("standard output".to_owned(), written)
+        }
+    };
+    written.map_err(|source| CheckError::Output { path, source })
+}

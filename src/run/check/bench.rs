@@ -1,0 +1,228 @@
+//! What a run of cases needs: the cases, the target, and workers that play one after the other.
+
+use crate::case::{Case, KnownDeviations, Library, Target};
+use crate::drive::{DriveError, IdSource, Player, Time, reach};
+use crate::outcome::{Outcome, TargetName, Verdict};
+use crate::requirement::Catalogue;
+use crate::run::check::embedded::Embedded;
+use crate::run::check::{CheckError, CheckOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, fs, io};
+use tokio::runtime::Runtime;
+
+/// More than any timer of MS-FSRVP 3.1.2 runs.
+const ALL_TIMERS_OUT: Duration = Duration::from_secs(1801);
+/// How long one case may take before it is given up.
+const CASE_MAX: Duration = Duration::from_secs(600);
+
+/// Cases and the target that they are played against.
+pub struct Bench {
+    library: Library,
+    /// `None`: every worker starts an embedded server.
+    foreign: Option<(Target, KnownDeviations)>,
+    seed: u64,
+}
+
+impl Bench {
+    /// Loads what the options name.
+    ///
+    /// # Errors
+    /// The first thing that cannot be read or is wrong.
+    pub fn new(options: &CheckOptions) -> Result<Bench, CheckError> {
+        let library = match &options.cases {
+            Some(dir) => Library::from_dir(dir)?,
+            None => Library::built_in()?,
+        };
+        let foreign = match &options.target {
+            None => None,
+            Some(path) => {
+                let target = read_target(path)?;
+                let known = match &target.known {
+                    Some(name) => {
+                        let beside = path.parent().unwrap_or(Path::new("."));
+                        library.known(name, beside)?
+                    }
+                    None => KnownDeviations::default(),
+                };
+                Some((target, known))
+            }
+        };
+        let seed = match options.seed {
+            Some(seed) => seed,
+            None => random_seed().map_err(CheckError::Runtime)?,
+        };
+        Ok(Bench {
+            library,
+            foreign,
+            seed,
+        })
+    }
+
+    /// The cases, in the order of their ids.
+    #[must_use]
+    pub fn cases(&self) -> &[Case] {
+        &self.library.cases
+    }
+
+    /// The requirements.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.library.catalogue
+    }
+
+    /// What the run's ids are made from.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Whether the server is not the embedded one.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.foreign.is_some()
+    }
+
+    /// The server's name and profile.
+    #[must_use]
+    pub fn target_name(&self) -> TargetName {
+        match &self.foreign {
+            Some((target, _)) => TargetName {
+                name: target.name.clone(),
+                profile: target.profile.as_str().to_owned(),
+            },
+            None => TargetName {
+                name: "embedded".to_owned(),
+                profile: "spec".to_owned(),
+            },
+        }
+    }
+
+    /// Why `case` would not be played.
+    #[must_use]
+    pub fn why_not(&self, case: &Case) -> Option<String> {
+        let embedded;
+        let target = match &self.foreign {
+            Some((target, _)) => target,
+            None => {
+                embedded = Embedded::features();
+                &embedded
+            }
+        };
+        case.needs.iter().find_map(|need| need.missing(target))
+    }
+
+    /// Connects to a foreign server and logs on, before any case is played.
+    ///
+    /// # Errors
+    /// A server that is not there or lets nobody in.
+    pub fn reach(&self) -> Result<(), CheckError> {
+        let Some((target, _)) = &self.foreign else {
+            return Ok(());
+        };
+        let runtime = runtime()?;
+        runtime.block_on(reach(target)).map_err(|source| {
+            let remedy = match &source {
+                DriveError::Connect { .. } => {
+                    "start the server, or set host and port of the target"
+                }
+                DriveError::Logon { .. } => "set user and password of the target",
+                DriveError::Refused { .. } => "let the server offer the pipe FssagentRpc",
+                DriveError::BindRefused(_) => "set rpc_auth of the target",
+                _ => "see whether the target speaks SMB 2 or 3 there",
+            };
+            CheckError::Unreachable { source, remedy }
+        })
+    }
+}
+
+fn runtime() -> Result<Runtime, CheckError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CheckError::Runtime)
+}
+
+fn random_seed() -> io::Result<u64> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    // Short enough to be typed.
+    Ok(u64::from(u32::from_le_bytes(bytes)))
+}
+
+fn read_target(path: &PathBuf) -> Result<Target, CheckError> {
+    let text = fs::read_to_string(path).map_err(|source| CheckError::TargetIo {
+        path: path.display().to_string(),
+        source,
+    })?;
+    let env = |name: &str| env::var(name).ok();
+    let read = |path: &Path| fs::read_to_string(path);
+    Ok(Target::read(path, &text, &env, &read)?)
+}
+
+/// Plays cases one after the other, against the foreign server or one of its own.
+pub struct Worker<'b> {
+    runtime: Runtime,
+    bench: &'b Bench,
+    embedded: Option<Embedded>,
+    ids: IdSource,
+}
+
+impl<'b> Worker<'b> {
+    /// A worker that is ready to play.
+    ///
+    /// # Errors
+    /// When the embedded server does not start.
+    pub fn start(bench: &'b Bench) -> Result<Worker<'b>, CheckError> {
+        let runtime = runtime()?;
+        let embedded = match &bench.foreign {
+            Some(_) => None,
+            None => Some(
+                runtime
+                    .block_on(Embedded::start())
+                    .map_err(CheckError::Embedded)?,
+            ),
+        };
+        Ok(Worker {
+            runtime,
+            bench,
+            embedded,
+            ids: IdSource::new(bench.seed),
+        })
+    }
+
+    /// Plays one case.
+    pub fn play(&mut self, case: &Case) -> Outcome {
+        let none = KnownDeviations::default();
+        let (target, known, time) = match (&self.bench.foreign, &self.embedded) {
+            (Some((target, known)), _) => (target, known, Time::Theirs),
+            (None, Some(embedded)) => {
+                let time = Time::Ours {
+                    move_clock: embedded.clock(),
+                    moved: embedded.moved(),
+                };
+                (embedded.target(), &none, time)
+            }
+            (None, None) => return not_played(case, "the worker has no server"),
+        };
+        let mut player = Player::new(
+            target,
+            known,
+            self.bench.catalogue(),
+            time,
+            self.ids.next_source(),
+        );
+        // The runtime's timer must be made inside of it.
+        let playing = async { tokio::time::timeout(CASE_MAX, player.play(case)).await };
+        let played = self.runtime.block_on(playing);
+        if let Some(embedded) = &self.embedded {
+            // Whatever a case left behind, context and timers included, is over for the next one.
+            self.runtime.block_on((embedded.clock())(ALL_TIMERS_OUT));
+        }
+        played.unwrap_or_else(|_| not_played(case, "given up after ten minutes"))
+    }
+}
+
+fn not_played(case: &Case, why: &str) -> Outcome {
+    Outcome::unplayed(&case.id, Verdict::Inconclusive, case.requirements(), why)
+}

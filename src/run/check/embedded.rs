@@ -1,0 +1,200 @@
+//! The embedded reference server: on a free loopback port, with temporary shares, its clock in our
+//! hand.
+
+use crate::case::{Account, Profile, RpcLevel, SecretText, SmbOptions, Target, Timers};
+use crate::drive::MoveClock;
+use fsrvp_reference::config::{
+    AccessConfig, AccessRights, BackendChoice, Clock, Config, ShareConfig, UserConfig,
+};
+use fsrvp_reference::shell::Reference;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Memory that looks like a directory, where there is one: durable state costs no disk there.
+const MEMORY: &str = "/dev/shm";
+/// The account with backup rights.
+const ADMIN: &str = "admin";
+/// The account without.
+const PLAIN: &str = "plain";
+/// The shares that can be shadow copied, each on a store of its own.
+const SHARES: [&str; 3] = ["data", "vol2", "vol3"];
+/// A second share on the store of the first.
+const ALIAS: &str = "alias";
+/// A hidden share.
+const HIDDEN: &str = "hidden$";
+/// A share with another file system mounted below its root.
+const UNSUPPORTED: &str = "mounts";
+/// Directories of Linux below which other file systems are mounted.
+const MOUNT_PARENTS: [&str; 3] = ["/dev", "/sys", "/proc"];
+
+/// A running embedded server.
+pub(super) struct Embedded {
+    server: Arc<Reference>,
+    /// How far its clock was moved, in milliseconds.
+    moved_ms: Arc<AtomicU64>,
+    target: Target,
+    _root: TempDir,
+}
+
+impl Embedded {
+    /// Starts a server on the runtime that this is called on.
+    pub(super) async fn start() -> Result<Embedded, String> {
+        let root = temporary_dir().map_err(|error| format!("no temporary directory: {error}"))?;
+        let (admin_password, plain_password) = (password()?, password()?);
+        let config = configuration(root.path(), &admin_password, &plain_password)
+            .map_err(|error| format!("{}: {error}", root.path().display()))?;
+        let server = Reference::start(config)
+            .await
+            .map_err(|error| error.to_string())?;
+        let port = server.address().port();
+        Ok(Embedded {
+            server: Arc::new(server),
+            moved_ms: Arc::default(),
+            target: target(port, admin_password, plain_password),
+            _root: root,
+        })
+    }
+
+    /// The server as a target.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// What moves the server's clock.
+    pub(super) fn clock(&self) -> MoveClock {
+        let server = Arc::clone(&self.server);
+        let moved_ms = Arc::clone(&self.moved_ms);
+        Box::new(move |by: Duration| {
+            let server = Arc::clone(&server);
+            let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+            moved_ms.fetch_add(by_ms, Ordering::Relaxed);
+            Box::pin(async move { server.advance(by).await })
+        })
+    }
+
+    /// How far the server's clock was moved.
+    pub(super) fn moved(&self) -> Duration {
+        Duration::from_millis(self.moved_ms.load(Ordering::Relaxed))
+    }
+
+    /// A target with the features that every embedded server has, for a list of cases.
+    pub(super) fn features() -> Target {
+        target(0, String::new(), String::new())
+    }
+}
+
+fn temporary_dir() -> std::io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("fsrvp-check-");
+    builder.tempdir_in(MEMORY).or_else(|_| builder.tempdir())
+}
+
+/// Nobody but this run knows it, so that nobody else on the machine can use the server.
+fn password() -> Result<String, String> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| format!("no random bytes: {error}"))?;
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+fn configuration(root: &Path, admin: &str, plain: &str) -> std::io::Result<Config> {
+    let mut shares = Vec::new();
+    for name in SHARES.iter().chain([&HIDDEN]) {
+        let path = root.join("shares").join(name.trim_end_matches('$'));
+        fs::create_dir_all(&path)?;
+        let mut share = ShareConfig::new(*name, path);
+        // All of them lie on one file system; the backend that copies may be told otherwise.
+        share.store = Some((*name).to_owned());
+        shares.push(share);
+    }
+    let mut alias = ShareConfig::new(ALIAS, root.join("shares").join(SHARES[0]));
+    alias.store = Some(SHARES[0].to_owned());
+    shares.push(alias);
+    if let Some(path) = mount_parent() {
+        let mut share = ShareConfig::new(UNSUPPORTED, path);
+        // The cases only ask about it; nobody needs to look in.
+        share.read_only = true;
+        share.access = [ADMIN, PLAIN].map(no_access).to_vec();
+        shares.push(share);
+    }
+    let state = root.join("state");
+    fs::create_dir_all(&state)?;
+    Ok(Config {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        backend: BackendChoice::Copy,
+        state: Some(state),
+        shares,
+        users: vec![
+            UserConfig::with_password(ADMIN, admin, &["Administrators"]),
+            UserConfig::with_password(PLAIN, plain, &[]),
+        ],
+        clock: Clock::Manual,
+        ..Config::default()
+    })
+}
+
+fn no_access(user: &str) -> AccessConfig {
+    AccessConfig {
+        user: user.to_owned(),
+        rights: AccessRights::None,
+    }
+}
+
+/// A directory with another file system mounted below it.
+fn mount_parent() -> Option<PathBuf> {
+    let table = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mounts: Vec<&Path> = table
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(Path::new)
+        .collect();
+    MOUNT_PARENTS
+        .iter()
+        .map(Path::new)
+        .find(|parent| {
+            mounts
+                .iter()
+                .any(|mount| mount != parent && mount.starts_with(parent))
+        })
+        .map(Path::to_owned)
+}
+
+fn target(port: u16, admin: String, plain: String) -> Target {
+    let account = |name: &str, password: String| Account {
+        name: name.to_owned(),
+        password: SecretText::new(password),
+        domain: String::new(),
+    };
+    Target {
+        name: "embedded".to_owned(),
+        host: Ipv4Addr::LOCALHOST.to_string(),
+        port,
+        admin: account(ADMIN, admin),
+        plain_user: Some(account(PLAIN, plain)),
+        shares: SHARES.map(str::to_owned).to_vec(),
+        same_store: vec![ALIAS.to_owned()],
+        hidden: Some(HIDDEN.to_owned()),
+        unsupported: mount_parent()
+            .map(|_| UNSUPPORTED.to_owned())
+            .into_iter()
+            .collect(),
+        profile: Profile::Spec,
+        timers: Timers::Ours,
+        owners: BTreeMap::new(),
+        rpc_auth: RpcLevel::Integrity,
+        smb: SmbOptions::default(),
+        pause_between_sets: Duration::ZERO,
+        local_path: BTreeMap::new(),
+        known: None,
+        file: None,
+    }
+}
