@@ -1,6 +1,8 @@
 //! The command line of `fsrvp`: what a user types, turned into options of `run`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fsrvp::report;
+use fsrvp::run::check::{self, CheckOptions};
 use fsrvp::run::decode::{self, DecodeOptions};
 use fsrvp::run::serve::{self, ServeOptions};
 use std::io::{self, IsTerminal as _, Write};
@@ -17,8 +19,51 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Check(CheckArguments),
     Decode(DecodeArguments),
     Serve(ServeArguments),
+}
+
+/// Judge a live server; without --target, the embedded reference server.
+///
+/// Exit codes: 0 everything as expected, 1 a fail or inconclusive, 2 could not run, 3 the filters
+/// selected nothing.
+#[derive(Args)]
+struct CheckArguments {
+    /// Topic, case, requirement id, section, level, method or profile. A case must match every
+    /// filter; commas inside one mean any.
+    filter: Vec<String>,
+    /// The server to judge: a target file.
+    #[arg(long, value_name = "FILE")]
+    target: Option<PathBuf>,
+    /// How the verdicts are printed.
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    format: CheckFormat,
+    /// Write the results there instead of to standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Take the cases from this folder instead of the built-in ones.
+    #[arg(long, value_name = "DIR")]
+    cases: Option<PathBuf>,
+    /// Show what is selected, and why a case would not run here.
+    #[arg(long)]
+    list: bool,
+    /// Count non-strict verdicts as failures.
+    #[arg(long)]
+    strict: bool,
+    /// How many embedded servers play cases at the same time.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// What the client's own ids are made from; the report prints it.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CheckFormat {
+    Text,
+    Json,
+    Junit,
 }
 
 /// Print the FSRVP calls of pcap and pcapng files.
@@ -78,6 +123,7 @@ struct ServeArguments {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Check(arguments) => check(arguments),
         Command::Decode(arguments) => decode(arguments),
         Command::Serve(arguments) => serve(arguments),
     };
@@ -153,4 +199,27 @@ fn log(verbose: u8) {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
+}
+
+fn check(arguments: CheckArguments) -> Result<u8, String> {
+    let options = CheckOptions {
+        filters: arguments.filter,
+        target: arguments.target,
+        format: match arguments.format {
+            CheckFormat::Text => report::Format::Text,
+            CheckFormat::Json => report::Format::Json,
+            CheckFormat::Junit => report::Format::Junit,
+        },
+        output: arguments.output,
+        jobs: arguments.jobs,
+        list: arguments.list,
+        cases: arguments.cases,
+        strict: arguments.strict,
+        seed: arguments.seed,
+    };
+    let mut out = io::stdout().lock();
+    let status = check::check(&options, &mut out).map_err(|error| error.to_string())?;
+    out.flush()
+        .map_err(|error| format!("standard output: {error}"))?;
+    Ok(status.code())
 }
