@@ -149,6 +149,10 @@ impl Actor {
 
     /// Fires every timer up to the new time, in order, each with all its effects.
     async fn advance(&mut self, by: Duration, completions: &mut mpsc::UnboundedReceiver<Finished>) {
+        self.settle(completions).await;
+        if !self.time.is_manual() {
+            return;
+        }
         let target = self.time.now().monotonic.saturating_add(by);
         loop {
             self.settle(completions).await;

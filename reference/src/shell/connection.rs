@@ -12,10 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 /// How many bytes are read from the socket at a time.
 const READ_LEN: usize = 64 * 1024;
+
+/// How many threads one connection may keep busy: writes that wait for the end of a freeze must
+/// not take them from everybody else.
+const THREADS_MAX: usize = 32;
 
 /// How long a client may leave its answers unread.
 const WRITE_WAIT: Duration = Duration::from_secs(60);
@@ -52,6 +56,7 @@ pub(super) async fn serve(
     let server = Arc::clone(&shared.server);
     let mut connection = Connection::new(server, client.ip(), entropy, shared.time.machine());
     let files = Arc::new(Files::new(Arc::clone(&shared.shares)));
+    let threads = Arc::new(Semaphore::new(THREADS_MAX));
     let (sender, mut events) = mpsc::unbounded_channel();
     let mut buffer = vec![0; READ_LEN];
     tracing::debug!(%client, "connected");
@@ -65,7 +70,7 @@ pub(super) async fn serve(
             break;
         }
         while let Some((id, effect)) = connection.poll_effect() {
-            begin(id, effect, &files, &shared.agent, &sender);
+            begin(id, effect, &files, &threads, &shared.agent, &sender);
         }
         if connection.is_closed() {
             break;
@@ -116,6 +121,7 @@ fn begin(
     id: EffectId,
     effect: Effect,
     files: &Arc<Files>,
+    threads: &Arc<Semaphore>,
     agent: &AgentHandle,
     events: &mpsc::UnboundedSender<Event>,
 ) {
@@ -124,7 +130,9 @@ fn begin(
     match effect {
         Effect::File(work) => {
             let files = Arc::clone(files);
+            let threads = Arc::clone(threads);
             tokio::spawn(async move {
+                let _thread = threads.acquire_owned().await;
                 let work = tokio::task::spawn_blocking(move || files.perform(work));
                 let result = work.await.unwrap_or_else(|error| {
                     tracing::error!(%error, "file work broke off");

@@ -357,3 +357,6 @@ fn random_id() -> Uuid {
 fn random_bytes(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the system has random bytes");
 }
+
+#[cfg(test)]
+mod tests;

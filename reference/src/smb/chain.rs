@@ -1,6 +1,6 @@
 //! MS-SMB2 3.3.5.2.7: the requests of one frame, served one after the other, answered together.
 
-use super::reply::Reply;
+use super::reply::{Hashed, Reply};
 use super::session::Signer;
 use fsrvp_wire::smb2::{Command, FileId, Header, HeaderFlags, NtStatus, compound};
 use std::collections::VecDeque;
@@ -127,7 +127,7 @@ impl Chain {
     }
 
     /// The frame of all answers; `hash` sees each as it goes out. Empty when nothing is answered.
-    pub(super) fn finish(self, mut hash: impl FnMut(&Reply, &[u8])) -> Vec<u8> {
+    pub(super) fn finish(self, mut hash: impl FnMut(Hashed, &[u8])) -> Vec<u8> {
         let count = self.answers.len();
         let mut frame = Vec::new();
         for (index, answer) in self.answers.into_iter().enumerate() {
@@ -140,22 +140,21 @@ impl Chain {
                 header.set_async_id(async_id);
             }
             let signer = answer.reply.signer.as_ref().or(answer.signer.as_ref());
-            let message = seal_message(&header, &answer.reply, signer, index + 1 == count);
-            hash(&answer.reply, &message);
+            let message = seal_message(&header, answer.reply.message, signer, index + 1 == count);
+            hash(answer.reply.hashed, &message);
             frame.extend_from_slice(&message);
         }
         frame
     }
 }
 
-/// Puts header and body together, pads and signs.
+/// Puts the header into a message, pads it and signs it.
 pub(super) fn seal_message(
     header: &Header,
-    reply: &Reply,
+    mut message: Vec<u8>,
     signer: Option<&Signer>,
     is_last: bool,
 ) -> Vec<u8> {
-    let mut message = reply.message.clone();
     let bytes = header.emit();
     if let Some(slot) = message.get_mut(..bytes.len()) {
         slot.copy_from_slice(&bytes);

@@ -248,7 +248,7 @@ impl Connection {
             Step::Done(reply) => {
                 let mut header = Header::response_to(&Header::default(), reply.status);
                 header.credits = self.window.grant(1);
-                let message = seal_message(&header, &reply, None, true);
+                let message = seal_message(&header, reply.message, None, true);
                 self.send(&message);
             }
             Step::Disconnect(why) => self.close(why),
@@ -351,7 +351,7 @@ impl Connection {
             return;
         };
         let state = &mut self.state;
-        let frame = chain.finish(|reply, message| match reply.hashed {
+        let frame = chain.finish(|hashed, message| match hashed {
             Hashed::No => {}
             Hashed::Connection => {
                 if let Phase::Done(negotiated) = &mut state.phase
@@ -392,7 +392,7 @@ impl Connection {
         header.credits = self.window.grant(waiting.header.credits);
         header.set_async_id(self.last_async);
         let reply = Reply::error(NtStatus::PENDING);
-        let message = seal_message(&header, &reply, waiting.signer.as_ref(), true);
+        let message = seal_message(&header, reply.message, waiting.signer.as_ref(), true);
         self.send(&message);
     }
 
