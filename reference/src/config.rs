@@ -145,7 +145,8 @@ pub struct ShareConfig {
     /// for the backend `copy`.
     #[serde(default)]
     pub store: Option<String>,
-    /// Where its shadow copies lie; a directory beside the share is chosen otherwise.
+    /// Where its shadow copies lie; `.fsrvp-copies` in the root of the
+    /// share, which no client sees, otherwise.
     #[serde(default)]
     pub copies: Option<PathBuf>,
     /// The remark that clients show.
@@ -154,7 +155,8 @@ pub struct ShareConfig {
     /// Nobody may write to it.
     #[serde(default)]
     pub read_only: bool,
-    /// Who may do what; empty: every user may do everything.
+    /// Who may do what; empty: every user may do everything. Whoever is not on a list that is not
+    /// empty may do nothing.
     #[serde(default)]
     pub access: Vec<AccessConfig>,
 }

@@ -1,9 +1,6 @@
 //! What the agent wants done, done: with shares, backends and the configuration store.
 
-use crate::agent::{
-    BackendRef, Completion, CopyOrder, Effect, EffectFailed, ExposeOrder, ShareCatalogue,
-    ShareInfo, State, Support,
-};
+use crate::agent::{BackendRef, Completion, CopyOrder, Effect, EffectFailed, ExposeOrder, State};
 use crate::backend::{BackendKind, BackendSnapshot, CreateRequest, ShadowBackend};
 use crate::share::{ExposedShare, Share, ShareKind, ShareTable};
 use crate::store::Store;
@@ -219,30 +216,5 @@ pub(super) fn kind(effect: &Effect) -> &'static str {
         Effect::Expose { .. } => "expose",
         Effect::Seal { .. } => "seal",
         Effect::Remove { .. } => "remove",
-    }
-}
-
-/// The shares as the agent looks them up: those that were configured.
-#[derive(Debug)]
-pub(super) struct Catalogue(pub(super) Arc<ShareTable>);
-
-impl ShareCatalogue for Catalogue {
-    fn find(&self, share_name: &str) -> Option<ShareInfo> {
-        let share = self.0.find(share_name)?;
-        if !matches!(share.kind(), ShareKind::Base { .. }) {
-            return None;
-        }
-        let support = match share.supports_shadow_copies() {
-            Ok(_) => Support::Supported,
-            Err(error) => {
-                tracing::info!(share = share.name(), %error, "no shadow copies");
-                Support::Unsupported
-            }
-        };
-        Some(ShareInfo {
-            name: share.name().to_owned(),
-            volume_name: share.volume_name().to_owned(),
-            support,
-        })
     }
 }

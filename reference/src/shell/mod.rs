@@ -23,7 +23,7 @@ use crate::store::{Store, StoreError};
 use crate::users::Users;
 use actor::{Actor, AgentHandle};
 use connection::Shared;
-use effects::{Catalogue, Workshop};
+use effects::Workshop;
 use fsrvp_wire::fsrvp::FSRVP_RPC_VERSION_1;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -111,7 +111,7 @@ impl Reference {
         let prepared = tokio::task::spawn_blocking(move || prepare(&settings));
         let prepared = prepared.await.map_err(|_| StartError::BrokeOff)??;
         let (shutdown, stopped) = watch::channel(false);
-        let catalogue = Arc::new(Catalogue(Arc::clone(&prepared.workshop.shares)));
+        let catalogue = Arc::clone(&prepared.workshop.shares);
         let agent = Agent::new(
             agent_config(&config),
             Box::new(RandomIds),
