@@ -1,16 +1,18 @@
 //! One case file: TOML to [`Case`].
 
 use crate::case::answer::{self, Answer, FileResult, OutCheck, OutValue, Wanted};
+use crate::case::form::{
+    AnswerFile, BindFile, CaseFile, ConnectionFile, ExpectFile, NameOrNumber, OutFile, StepFile,
+    VerbFile, hex, hresult, read_context, read_fault,
+};
 use crate::case::needs::Feature;
-use crate::case::target::{Dialect, Profile, RpcLevel};
 use crate::case::{
     Action, Advance, CallTemplate, Case, ClientSpec, Expectation, FileTemplate, FileVerb, IdRef,
     MAIN_CLIENT, Place, Step, User,
 };
 use crate::outcome::Verdict;
-use crate::requirement::{Catalogue, FileError, RequirementId, line_of, nearest, read_toml};
-use fsrvp_wire::fsrvp::{Context, Hresult, Opnum};
-use serde::Deserialize;
+use crate::requirement::{Catalogue, FileError, line_of, nearest, read_toml};
+use fsrvp_wire::fsrvp::{Context, Opnum};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -18,149 +20,6 @@ use std::time::Duration;
 const TIMEOUT_MS: u32 = 60_000;
 /// How often a step may be repeated.
 const REPEAT_MAX: u32 = 100;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CaseFile {
-    title: String,
-    why: Option<String>,
-    #[serde(default)]
-    needs: BTreeSet<Feature>,
-    #[serde(default)]
-    client: BTreeMap<String, ClientFile>,
-    step: Vec<toml::Spanned<StepFile>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClientFile {
-    #[serde(default)]
-    user: UserFile,
-    rpc: Option<RpcLevel>,
-    #[serde(default)]
-    raw_ntlm: bool,
-    dialect: Option<Dialect>,
-    #[serde(default)]
-    other_address: bool,
-    interface_version: Option<(u16, u16)>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum UserFile {
-    #[default]
-    Admin,
-    Plain,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum NameOrNumber {
-    Number(u32),
-    Name(String),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StepFile {
-    client: Option<String>,
-    save: Option<String>,
-    repeat: Option<u32>,
-    until: Option<NameOrNumber>,
-    expect: Option<ExpectFile>,
-    // A call.
-    call: Option<String>,
-    context: Option<NameOrNumber>,
-    set: Option<String>,
-    copy: Option<String>,
-    client_id: Option<String>,
-    share: Option<String>,
-    level: Option<u32>,
-    timeout_ms: Option<u32>,
-    // A raw request.
-    raw: Option<NameOrNumber>,
-    stub: Option<String>,
-    // A file.
-    file: Option<VerbFile>,
-    exposed: Option<String>,
-    name: Option<String>,
-    content: Option<String>,
-    #[serde(default)]
-    holds: Vec<String>,
-    #[serde(default)]
-    lacks: Vec<String>,
-    handle: Option<String>,
-    // Time.
-    advance_s: Option<u64>,
-    of_s: Option<u64>,
-    // A connection.
-    connection: Option<ConnectionFile>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-enum VerbFile {
-    Connect,
-    Open,
-    Write,
-    Read,
-    Remove,
-    List,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ConnectionFile {
-    Open,
-    Drop,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExpectFile {
-    requirement: Option<RequirementId>,
-    #[serde(default)]
-    requirements: Vec<RequirementId>,
-    status: Option<NameOrNumber>,
-    fault: Option<NameOrNumber>,
-    bind: Option<BindFile>,
-    result: Option<String>,
-    #[serde(default)]
-    out: BTreeMap<String, OutFile>,
-    source: Option<String>,
-    #[serde(default)]
-    or: Vec<AnswerFile>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AnswerFile {
-    status: Option<NameOrNumber>,
-    fault: Option<NameOrNumber>,
-    bind: Option<BindFile>,
-    result: Option<String>,
-    #[serde(default)]
-    out: BTreeMap<String, OutFile>,
-    source: String,
-    #[serde(default)]
-    profiles: Vec<Profile>,
-    verdict: Option<String>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-enum BindFile {
-    Accepted,
-    Refused,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OutFile {
-    Number(i64),
-    Word(String),
-    AnyOf(Vec<String>),
-}
 
 /// Reads the case file with the id `id`; `file` is its name in errors.
 ///
@@ -200,22 +59,6 @@ pub(super) fn read(
         clients,
         steps,
     })
-}
-
-impl From<ClientFile> for ClientSpec {
-    fn from(file: ClientFile) -> ClientSpec {
-        ClientSpec {
-            user: match file.user {
-                UserFile::Admin => User::Admin,
-                UserFile::Plain => User::Plain,
-            },
-            rpc: file.rpc,
-            raw_ntlm: file.raw_ntlm,
-            dialect: file.dialect,
-            other_address: file.other_address,
-            interface_version: file.interface_version,
-        }
-    }
 }
 
 /// What placeholders, clients and waits need without saying so.
@@ -499,31 +342,6 @@ fn method(name: &str) -> Result<Opnum, String> {
     })
 }
 
-fn read_context(context: NameOrNumber) -> Result<Context, String> {
-    let name = match context {
-        NameOrNumber::Number(number) => return Ok(Context(number)),
-        NameOrNumber::Name(name) => name,
-    };
-    let mut value = 0;
-    for part in name.split('|') {
-        let bits = Context::BASES
-            .iter()
-            .find(|(base, _)| *base == part)
-            .map(|(_, context)| context.0);
-        value |= match (bits, part) {
-            (Some(bits), _) => bits,
-            (None, "ATTR_AUTO_RECOVERY") => Context::ATTR_AUTO_RECOVERY,
-            (None, "ATTR_NO_AUTO_RECOVERY") => Context::ATTR_NO_AUTO_RECOVERY,
-            _ => {
-                return Err(format!(
-                    "unknown context {part}: give a CTX_ name or a number"
-                ));
-            }
-        };
-    }
-    Ok(Context(value))
-}
-
 fn read_file(verb: VerbFile, step: &mut StepFile, names: &Names) -> Result<FileTemplate, String> {
     let verb = match verb {
         VerbFile::Connect => FileVerb::Connect,
@@ -679,53 +497,6 @@ fn read_out(file: BTreeMap<String, OutFile>, action: &Action) -> Result<Vec<OutC
                 }
             };
             Ok(OutCheck { parameter, any_of })
-        })
-        .collect()
-}
-
-fn hresult(code: NameOrNumber) -> Result<Hresult, String> {
-    match code {
-        NameOrNumber::Number(number) => Ok(Hresult(number)),
-        NameOrNumber::Name(name) => Hresult::from_name(&name).ok_or_else(|| {
-            let known = Hresult::NAMED.iter().filter_map(|code| code.name());
-            match nearest(&name, known) {
-                Some(near) => format!("unknown code {name}; the nearest known one is {near}"),
-                None => format!("unknown code {name}"),
-            }
-        }),
-    }
-}
-
-fn read_fault(fault: NameOrNumber) -> Result<u32, String> {
-    match fault {
-        NameOrNumber::Number(number) => Ok(number),
-        NameOrNumber::Name(name) => answer::FAULTS
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, code)| *code)
-            .ok_or_else(|| format!("unknown fault {name}: give its number")),
-    }
-}
-
-/// Bytes from hexadecimal digits; blanks are for the reader.
-fn hex(text: &str) -> Result<Vec<u8>, String> {
-    let digits: Vec<u32> = text
-        .chars()
-        .filter(|character| !character.is_whitespace())
-        .map(|character| {
-            character
-                .to_digit(16)
-                .ok_or_else(|| format!("stub: {character:?} is no hexadecimal digit"))
-        })
-        .collect::<Result<_, _>>()?;
-    if !digits.len().is_multiple_of(2) {
-        return Err("stub: an odd number of hexadecimal digits".to_owned());
-    }
-    digits
-        .chunks(2)
-        .map(|pair| match pair {
-            [high, low] => u8::try_from(high * 16 + low).map_err(|error| error.to_string()),
-            _ => Err("stub: an odd number of hexadecimal digits".to_owned()),
         })
         .collect()
 }

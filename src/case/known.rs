@@ -122,7 +122,7 @@ impl KnownDeviations {
         Ok(KnownDeviations { entries })
     }
 
-    /// The entry, with its place in the list, that says `actual` comes of a step of `case` with
+    /// The entry that says `actual` comes of a step of `case` with
     /// this method that judges `requirements`; one that names the case goes before others.
     #[must_use]
     pub fn find(
@@ -131,14 +131,11 @@ impl KnownDeviations {
         requirements: &[RequirementId],
         method: Option<Opnum>,
         actual: &str,
-    ) -> Option<(usize, &Deviation)> {
+    ) -> Option<&Deviation> {
         self.entries
             .iter()
-            .enumerate()
-            .filter(|(_, entry)| {
-                entry.is_about(case, requirements, method) && entry.has_answer(actual)
-            })
-            .max_by_key(|(_, entry)| entry.case.is_some())
+            .filter(|entry| entry.is_about(case, requirements, method) && entry.has_answer(actual))
+            .max_by_key(|entry| entry.case.is_some())
     }
 
     /// All entries.

@@ -11,6 +11,7 @@
 mod answer;
 mod file;
 mod filter;
+mod form;
 mod known;
 mod library;
 mod needs;

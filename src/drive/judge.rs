@@ -111,8 +111,6 @@ pub(crate) struct Judgement {
     pub(crate) expected: Vec<String>,
     pub(crate) actual: String,
     pub(crate) message: String,
-    /// The known deviation that was met, by its place in the list.
-    pub(crate) known: Option<usize>,
 }
 
 /// By what a case is judged.
@@ -180,24 +178,22 @@ pub(crate) fn judge(
             .known
             .find(rules.case, &expect.requirements, method, key)
     });
-    let (verdict, message, known) = match deviation {
+    let (verdict, message) = match deviation {
         None => (
             matched.map_or(Verdict::Fail, |answer| answer.verdict),
             message,
-            None,
         ),
-        Some(Some((n, entry))) => {
-            let message = format!("{} ({})", entry.reason, entry.source);
-            (Verdict::Known, message, Some(n))
-        }
-        Some(None) => (broken(expect, rules.catalogue, profile), message, None),
+        Some(Some(entry)) => (
+            Verdict::Known,
+            format!("{} ({})", entry.reason, entry.source),
+        ),
+        Some(None) => (broken(expect, rules.catalogue, profile), message),
     };
     Judgement {
         verdict,
         expected,
         actual,
         message,
-        known,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::drive::wait;
 use crate::outcome::{Normaliser, Outcome, ShadowCopyOutcome, StepRecord, Verdict};
 use crate::requirement::Catalogue;
 use fsrvp_wire::fsrvp::{Call, Opnum, Reply};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -187,9 +187,7 @@ impl<'a> Player<'a> {
             expected,
             actual,
             message,
-            known,
         } = judgement;
-        ending.used.extend(known);
         let record = StepRecord {
             step: n,
             action,
@@ -507,8 +505,6 @@ struct Ending {
     actual: String,
     message: String,
     steps: Vec<StepRecord>,
-    /// The known deviations that were met, by their place in the list.
-    used: BTreeSet<usize>,
 }
 
 impl Default for Ending {
@@ -519,7 +515,6 @@ impl Default for Ending {
             actual: String::new(),
             message: String::new(),
             steps: Vec::new(),
-            used: BTreeSet::new(),
         }
     }
 }
@@ -534,28 +529,27 @@ impl Ending {
         }
     }
 
-    /// The known deviations about what the case judged that were not met. One whose steps were not
-    /// all reached may still deviate.
+    /// The known deviations whose steps were all judged and passed.
     fn stale_entries(&self, case: &Case, known: &KnownDeviations) -> Vec<String> {
-        let all_were_judged = |entry: &Deviation| {
-            case.steps
-                .iter()
-                .enumerate()
-                .filter(|(_, step)| {
-                    step.expect.as_ref().is_some_and(|expect| {
-                        entry.is_about(&case.id, &expect.requirements, step.method())
-                    })
+        let passed = |n: usize| {
+            let record = self.steps.iter().find(|record| record.step == n + 1);
+            record.is_some_and(|record| record.verdict == Verdict::Pass)
+        };
+        let is_stale = |entry: &Deviation| {
+            let steps = case.steps.iter().enumerate();
+            let mut about = steps.filter(|(_, step)| {
+                step.expect.as_ref().is_some_and(|expect| {
+                    entry.is_about(&case.id, &expect.requirements, step.method())
                 })
-                .map(|(n, _)| self.steps.iter().any(|record| record.step == n + 1))
-                .reduce(|a, b| a && b)
-                .unwrap_or(false)
+            });
+            let first = about.next();
+            first.is_some_and(|(n, _)| passed(n)) && about.all(|(n, _)| passed(n))
         };
         known
             .entries()
             .iter()
-            .enumerate()
-            .filter(|(n, entry)| !self.used.contains(n) && all_were_judged(entry))
-            .map(|(_, entry)| {
+            .filter(|entry| is_stale(entry))
+            .map(|entry| {
                 format!(
                     "{} no longer deviates: remove it from the list of known deviations",
                     entry.names()
