@@ -19,6 +19,8 @@ use fsrvp_wire::fsrvp::{Call, Opnum, Reply};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -49,6 +51,8 @@ pub struct Player<'a> {
     ids: IdSource,
     /// How far the server's clock was moved.
     moved: Duration,
+    /// Somebody wants the case to end: what it made is still taken away.
+    interrupted: Arc<AtomicBool>,
 }
 
 /// Connects and logs on once.
@@ -69,6 +73,7 @@ impl<'a> Player<'a> {
         catalogue: &'a Catalogue,
         time: Time,
         ids: IdSource,
+        interrupted: Arc<AtomicBool>,
     ) -> Player<'a> {
         let moved = match &time {
             Time::Ours { moved, .. } => *moved,
@@ -81,6 +86,7 @@ impl<'a> Player<'a> {
             time,
             ids,
             moved,
+            interrupted,
         }
     }
 
@@ -95,6 +101,10 @@ impl<'a> Player<'a> {
         let mut scene = Scene::default();
         let mut ending = Ending::default();
         for (n, step) in case.steps.iter().enumerate() {
+            if self.interrupted.load(Ordering::Relaxed) {
+                ending.close(n + 1, Verdict::Inconclusive, "interrupted");
+                break;
+            }
             let go_on = self
                 .play_step(case, n + 1, step, &mut scene, &mut ending)
                 .await;

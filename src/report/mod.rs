@@ -6,7 +6,7 @@
 mod junit;
 mod text;
 
-pub use text::line;
+pub use text::{line, totals};
 
 use crate::outcome::Ledger;
 use crate::requirement::Catalogue;

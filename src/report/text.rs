@@ -11,6 +11,14 @@ pub(super) fn render(ledger: &Ledger, catalogue: &Catalogue) -> String {
     for outcome in &ledger.outcomes {
         out += &line(outcome, catalogue);
     }
+    out += &totals(ledger);
+    out
+}
+
+/// What the outcomes add up to, below an empty line.
+#[must_use]
+pub fn totals(ledger: &Ledger) -> String {
+    let mut out = String::new();
     let counts: Vec<String> = Verdict::ALL
         .iter()
         .map(|verdict| (verdict, ledger.summary.count(*verdict)))

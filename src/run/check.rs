@@ -106,14 +106,26 @@ pub fn check(options: &CheckOptions, out: &mut dyn Write) -> Result<ExitStatus, 
         return Ok(ExitStatus::AsExpected);
     }
     bench.reach()?;
-    let outcomes = play_all(&bench, &selected, options)?;
+    // A foreign server is played in the order of the report, and takes its time: each line goes
+    // out when it is there.
+    let as_it_comes =
+        bench.is_foreign() && options.format == Format::Text && options.output.is_none();
+    let outcomes = if as_it_comes {
+        play_in_order(&bench, &selected, out)?
+    } else {
+        play_all(&bench, &selected, options)?
+    };
     let ledger = Ledger::new(
         bench.target_name(),
         bench.seed(),
         bench.catalogue().len(),
         outcomes,
     );
-    let text = report::render(&ledger, bench.catalogue(), options.format)?;
+    let text = if as_it_comes {
+        report::totals(&ledger)
+    } else {
+        report::render(&ledger, bench.catalogue(), options.format)?
+    };
     write_report(options, out, &text)?;
     Ok(ledger.exit_status(options.strict))
 }
@@ -135,6 +147,26 @@ fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Plays one case after the other and writes each line to `out`.
+fn play_in_order(
+    bench: &Bench,
+    selected: &[usize],
+    out: &mut dyn Write,
+) -> Result<Vec<Outcome>, CheckError> {
+    let mut worker = Worker::start(bench)?;
+    let mut outcomes = Vec::new();
+    for case in selected.iter().filter_map(|n| bench.cases().get(*n)) {
+        let outcome = worker.play(case);
+        let line = report::line(&outcome, bench.catalogue());
+        outcomes.push(outcome);
+        write_out(out, &line)?;
+        if bench.is_interrupted() {
+            break;
+        }
+    }
+    Ok(outcomes)
+}
+
 fn play_all(
     bench: &Bench,
     selected: &[usize],
@@ -153,7 +185,7 @@ fn play_all(
     let outcomes = Mutex::new(Vec::new());
     let work = || -> Result<(), CheckError> {
         let mut worker = Worker::start(bench)?;
-        while !stop.load(Ordering::Relaxed) {
+        while !stop.load(Ordering::Relaxed) && !bench.is_interrupted() {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(case) = selected.get(at).and_then(|n| bench.cases().get(*n)) else {
                 break;
@@ -183,12 +215,19 @@ fn play_all(
 }
 
 fn write_report(options: &CheckOptions, out: &mut dyn Write, text: &str) -> Result<(), CheckError> {
-    let (path, written) = match &options.output {
-        Some(path) => (path.display().to_string(), fs::write(path, text)),
-        None => {
-            let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-            ("standard output".to_owned(), written)
-        }
+    let Some(path) = &options.output else {
+        return write_out(out, text);
     };
-    written.map_err(|source| CheckError::Output { path, source })
+    fs::write(path, text).map_err(|source| CheckError::Output {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+fn write_out(out: &mut dyn Write, text: &str) -> Result<(), CheckError> {
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|source| CheckError::Output {
+        path: "standard output".to_owned(),
+        source,
+    })
 }

@@ -7,6 +7,8 @@ use crate::requirement::Catalogue;
 use crate::run::check::embedded::Embedded;
 use crate::run::check::{CheckError, CheckOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{env, fs, io};
 use tokio::runtime::Runtime;
@@ -22,6 +24,8 @@ pub struct Bench {
     /// `None`: every worker starts an embedded server.
     foreign: Option<(Target, KnownDeviations)>,
     seed: u64,
+    /// The user wants the run to end.
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Bench {
@@ -56,6 +60,7 @@ impl Bench {
             library,
             foreign,
             seed,
+            interrupted: Arc::default(),
         })
     }
 
@@ -75,6 +80,12 @@ impl Bench {
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// Whether the user has asked for the end of the run.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
     }
 
     /// Whether the server is not the embedded one.
@@ -211,15 +222,40 @@ impl<'b> Worker<'b> {
             self.bench.catalogue(),
             time,
             self.ids.next_source(),
+            Arc::clone(&self.bench.interrupted),
         );
         // The runtime's timer must be made inside of it.
         let playing = async { tokio::time::timeout(CASE_MAX, player.play(case)).await };
-        let played = self.runtime.block_on(playing);
+        let interrupted = Arc::clone(&self.bench.interrupted);
+        let played = self
+            .runtime
+            .block_on(until_interrupted(playing, &interrupted));
         if let Some(embedded) = &self.embedded {
             // Whatever a case left behind, context and timers included, is over for the next one.
             self.runtime.block_on((embedded.clock())(ALL_TIMERS_OUT));
         }
-        played.unwrap_or_else(|_| not_played(case, "given up after ten minutes"))
+        match played {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) => not_played(case, "given up after ten minutes"),
+            None => not_played(case, "interrupted before it could clean up"),
+        }
+    }
+}
+
+/// Waits for `playing`. The first Ctrl-C asks it to end, which takes away what it made on the
+/// server; at the second one it is given up, which gives `None`.
+async fn until_interrupted<T>(
+    playing: impl Future<Output = T>,
+    interrupted: &AtomicBool,
+) -> Option<T> {
+    let mut playing = std::pin::pin!(playing);
+    tokio::select! {
+        played = &mut playing => return Some(played),
+        Ok(()) = tokio::signal::ctrl_c() => interrupted.store(true, Ordering::Relaxed),
+    }
+    tokio::select! {
+        played = &mut playing => Some(played),
+        Ok(()) = tokio::signal::ctrl_c() => None,
     }
 }
 
