@@ -3,7 +3,8 @@
 //! **Architectural invariants**
 //! - `agent`, `rpc` and `smb` do no I/O, read no clock and start no task: input comes by
 //!   `handle_*`, output leaves by `poll_*`. Only [`shell`] knows sockets, timers and threads.
-//! - Arrows: `shell` -> `smb` -> `rpc` -> `agent`; `shell` -> `backend`, `store`, `tree`.
+//! - Arrows: `shell` -> `smb` -> `rpc` -> `agent`; `shell` -> `share`, `backend`, `store`, `tree`;
+//!   `config` and `users` are what a server is told, and are known to both ends.
 //!   Outside of itself the crate uses only `fsrvp-wire`.
 //! - Nothing here opens a connection or looks up a name.
 

@@ -94,11 +94,7 @@ impl Workshop {
                 Ok(snapshot) => made.push(snapshot),
                 Err(error) => {
                     drop(frozen);
-                    for snapshot in &made {
-                        if let Err(error) = self.backend.delete(snapshot) {
-                            tracing::warn!(%error, "half a set was left behind");
-                        }
-                    }
+                    self.take_back(&sources);
                     return Err(error);
                 }
             }
@@ -111,6 +107,26 @@ impl Workshop {
         Ok(Completion::Copied(
             references.collect::<Result<_, EffectFailed>>()?,
         ))
+    }
+
+    /// Deletes whatever there is of these orders: a backend may have failed after it was done.
+    fn take_back(&self, sources: &[(&CopyOrder, Arc<Share>)]) {
+        for (order, share) in sources {
+            let ShareKind::Base { place, .. } = share.kind() else {
+                continue;
+            };
+            let deleted = self.backend.list(place).and_then(|found| {
+                let is_ordered =
+                    |found: &&BackendSnapshot| found.shadow_copy_id == order.shadow_copy_id.0;
+                found
+                    .iter()
+                    .filter(is_ordered)
+                    .try_for_each(|found| self.backend.delete(found))
+            });
+            if let Err(error) = deleted {
+                tracing::warn!(%error, "half a set was left behind");
+            }
+        }
     }
 
     fn copy(&self, order: &CopyOrder, share: &Share) -> Result<BackendSnapshot, EffectFailed> {

@@ -384,6 +384,9 @@ fn status(error: TreeError) -> NtStatus {
         TreeError::OutOfRange => NtStatus::INVALID_PARAMETER,
         TreeError::NotSupported => NtStatus::NOT_SUPPORTED,
         TreeError::TooManyOpenFiles => NtStatus::INSUFFICIENT_RESOURCES,
+        TreeError::Io(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+            NtStatus::INVALID_PARAMETER
+        }
         TreeError::Io(error) => {
             tracing::warn!(%error, "file work failed");
             NtStatus::UNEXPECTED_IO_ERROR

@@ -104,11 +104,24 @@ impl Reference {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(config: Config) -> Result<Reference, StartError> {
+        let backend = backend(config.backend);
+        Reference::start_with(config, backend).await
+    }
+
+    /// As [`Reference::start`], with a backend of the caller's instead of the configured one: one
+    /// that fails on purpose, for example.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_with(
+        config: Config,
+        backend: Arc<dyn ShadowBackend>,
+    ) -> Result<Reference, StartError> {
         config.validate()?;
         let users = Arc::new(Users::from_config(&config.users)?);
         let time = Time::start(config.clock);
         let settings = config.clone();
-        let prepared = tokio::task::spawn_blocking(move || prepare(&settings));
+        let prepared = tokio::task::spawn_blocking(move || prepare(&settings, backend));
         let prepared = prepared.await.map_err(|_| StartError::BrokeOff)??;
         let (shutdown, stopped) = watch::channel(false);
         let catalogue = Arc::clone(&prepared.workshop.shares);
@@ -216,8 +229,7 @@ struct Prepared {
     temporary_state: Option<tempfile::TempDir>,
 }
 
-fn prepare(config: &Config) -> Result<Prepared, StartError> {
-    let backend = backend(config.backend);
+fn prepare(config: &Config, backend: Arc<dyn ShadowBackend>) -> Result<Prepared, StartError> {
     let shares = Arc::new(ShareTable::default());
     for share in &config.shares {
         let added = shares.add_base(base_share(share, &backend))?;

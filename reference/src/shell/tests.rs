@@ -3,13 +3,14 @@
 
 use super::{Reference, StartError};
 use crate::agent::Caller;
+use crate::backend::{CopyBackend, Fault, FaultControl, FaultyBackend, Operation};
 use crate::config::{BackendChoice, Clock, Config, ShareConfig, UserConfig};
 use crate::share::{Rights, ShareTable};
 use crate::tree::{Disposition, OpenOptions, TreeError, TreePath};
 use fsrvp_wire::fsrvp::{
     Call, Context, Hresult, Reply, ShadowCopyId, ShadowCopySetId, add_to_shadow_copy_set,
-    commit_shadow_copy_set, expose_shadow_copy_set, recovery_complete_shadow_copy_set, set_context,
-    start_shadow_copy_set, timers,
+    commit_shadow_copy_set, expose_shadow_copy_set, get_supported_version,
+    recovery_complete_shadow_copy_set, set_context, start_shadow_copy_set, timers,
 };
 use fsrvp_wire::ndr::WideString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -65,21 +66,24 @@ fn shares(server: &Reference) -> Arc<ShareTable> {
     Arc::clone(&tasks.workshop.shares)
 }
 
-async fn call(server: &Reference, call: Call) -> Reply {
-    let caller = Caller {
+fn caller() -> Caller {
+    Caller {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         user: "admin".to_owned(),
         backup_rights: true,
         auth_type: 10,
         auth_level: 6,
-    };
-    let reply = server.agent.call(caller, call).await.expect("a reply");
+    }
+}
+
+async fn call(server: &Reference, call: Call) -> Reply {
+    let reply = server.agent.call(caller(), call).await.expect("a reply");
     assert_eq!(reply.status(), Hresult::ZERO, "{reply:?}");
     reply
 }
 
-/// Everything up to an exposed share; gives its name and the set.
-async fn expose(server: &Reference) -> (String, ShadowCopySetId) {
+/// Everything up to a set with one share.
+async fn add(server: &Reference) -> (ShadowCopyId, ShadowCopySetId) {
     let context = Context(Context::CTX_APP_ROLLBACK.0 | Context::ATTR_AUTO_RECOVERY);
     call(server, Call::SetContext(set_context::Request { context })).await;
     let request = start_shadow_copy_set::Request {
@@ -99,17 +103,25 @@ async fn expose(server: &Reference) -> (String, ShadowCopySetId) {
     else {
         panic!("another method's reply");
     };
-    let request = commit_shadow_copy_set::Request {
+    (added.shadow_copy_id, shadow_copy_set_id)
+}
+
+fn commit(shadow_copy_set_id: ShadowCopySetId) -> Call {
+    Call::CommitShadowCopySet(commit_shadow_copy_set::Request {
         shadow_copy_set_id,
         timeout_ms: 60_000,
-    };
-    call(server, Call::CommitShadowCopySet(request)).await;
+    })
+}
+
+/// Everything up to an exposed share; gives its name and the set.
+async fn expose(server: &Reference) -> (String, ShadowCopySetId) {
+    let (ShadowCopyId(id), shadow_copy_set_id) = add(server).await;
+    call(server, commit(shadow_copy_set_id)).await;
     let request = expose_shadow_copy_set::Request {
         shadow_copy_set_id,
         timeout_ms: 60_000,
     };
     call(server, Call::ExposeShadowCopySet(request)).await;
-    let ShadowCopyId(id) = added.shadow_copy_id;
     (format!("data@{{{id}}}"), shadow_copy_set_id)
 }
 
@@ -198,6 +210,58 @@ async fn an_exposed_set_that_was_not_recovered_is_writable_after_a_restart() {
         write(&shares(&server), &name),
         Err(TreeError::ReadOnly)
     ));
+    server.stop().await;
+}
+
+/// MS-FSRVP 3.1.4.5: the caller is told in time, the work goes on, and may be waited for again.
+#[tokio::test]
+async fn a_commit_that_takes_long_holds_up_nobody() {
+    let place = Place::new();
+    let control = FaultControl::default();
+    let backend = FaultyBackend::new(Arc::new(CopyBackend::default()), control.clone());
+    let server = Reference::start_with(place.config(None), Arc::new(backend))
+        .await
+        .expect("a start");
+    let (_, set) = add(&server).await;
+    control.set(Operation::Create, Fault::Block);
+    let agent = server.agent.clone();
+    let slow = tokio::spawn(async move { agent.call(caller(), commit(set)).await });
+    let blocked = control.clone();
+    tokio::task::spawn_blocking(move || blocked.wait_until_blocked(Operation::Create))
+        .await
+        .expect("it blocks");
+    let version = Call::GetSupportedVersion(get_supported_version::Request);
+    call(&server, version).await;
+    assert_eq!(read(&shares(&server), "data"), b"before");
+    server.advance(Duration::from_secs(60)).await;
+    let late = slow.await.expect("no panic").expect("a reply");
+    assert_eq!(late.status(), Hresult::FSSAGENT_E_TIMEOUT);
+    control.clear(Operation::Create);
+    call(&server, commit(set)).await;
+    assert_eq!(place.copies(), 1);
+    server.stop().await;
+    assert_eq!(place.copies(), 0);
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_leaves_nothing() {
+    let place = Place::new();
+    let control = FaultControl::default();
+    let backend = FaultyBackend::new(Arc::new(CopyBackend::default()), control.clone());
+    let server = Reference::start_with(place.config(None), Arc::new(backend))
+        .await
+        .expect("a start");
+    let (_, set) = add(&server).await;
+    for fault in [Fault::FailNext(1), Fault::FailAfterNext(1)] {
+        control.set(Operation::Create, fault);
+        let reply = server.agent.call(caller(), commit(set)).await;
+        assert_ne!(reply.expect("a reply").status(), Hresult::ZERO);
+        assert_eq!(place.copies(), 0, "{fault:?}");
+    }
+    assert!(
+        write(&shares(&server), "data").is_ok(),
+        "the freeze has ended"
+    );
     server.stop().await;
 }
 
