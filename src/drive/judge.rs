@@ -306,3 +306,6 @@ fn is_exposed_name(text: &str, suffix: &str, reply: &Reply, facts: &Facts<'_>) -
     let is_bare_or_unc = !text.contains('\\') || text.starts_with(r"\\");
     is_bare_or_unc && share_part(text).eq_ignore_ascii_case(&wanted)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@
 mod client;
 mod clock;
 mod connection;
+mod ending;
 mod error;
 mod files;
 mod judge;

@@ -1,11 +1,12 @@
 //! Plays one case: step by step, each judged, then everything taken away again.
 
 use crate::case::{
-    Action, Advance, Case, ClientSpec, Deviation, FileResult, FileTemplate, FileVerb,
-    KnownDeviations, Place, Step, Target, Wanted,
+    Action, Advance, Case, ClientSpec, FileResult, FileTemplate, FileVerb, KnownDeviations, Place,
+    Step, Target, Wanted,
 };
 use crate::drive::client::Client;
 use crate::drive::clock::now_ticks;
+use crate::drive::ending::Ending;
 use crate::drive::error::DriveError;
 use crate::drive::files::Handle;
 use crate::drive::judge::{Facts, Judgement, RpcAnswer, Rules, StepResult, judge};
@@ -505,110 +506,6 @@ impl Scene {
             });
         }
         outcomes
-    }
-}
-
-/// What the case comes to so far.
-struct Ending {
-    verdict: Verdict,
-    expected: Vec<String>,
-    actual: String,
-    message: String,
-    steps: Vec<StepRecord>,
-}
-
-impl Default for Ending {
-    fn default() -> Self {
-        Ending {
-            verdict: Verdict::NotApplicable,
-            expected: Vec::new(),
-            actual: String::new(),
-            message: String::new(),
-            steps: Vec::new(),
-        }
-    }
-}
-
-impl Ending {
-    /// What it comes to that a step could not prepare: after a known deviation nothing else is to
-    /// be expected; otherwise what follows should have been judged.
-    fn unprepared(&self) -> Verdict {
-        match self.verdict {
-            Verdict::Known => Verdict::Known,
-            _ => Verdict::Inconclusive,
-        }
-    }
-
-    /// The known deviations whose steps were all judged and passed.
-    fn stale_entries(&self, case: &Case, known: &KnownDeviations) -> Vec<String> {
-        let passed = |n: usize| {
-            let record = self.steps.iter().find(|record| record.step == n + 1);
-            record.is_some_and(|record| record.verdict == Verdict::Pass)
-        };
-        let is_stale = |entry: &Deviation| {
-            let steps = case.steps.iter().enumerate();
-            let mut about = steps.filter(|(_, step)| {
-                step.expect.as_ref().is_some_and(|expect| {
-                    entry.is_about(&case.id, &expect.requirements, step.method())
-                })
-            });
-            let first = about.next();
-            first.is_some_and(|(n, _)| passed(n)) && about.all(|(n, _)| passed(n))
-        };
-        known
-            .entries()
-            .iter()
-            .filter(|entry| is_stale(entry))
-            .map(|entry| {
-                format!(
-                    "{} no longer deviates: remove it from the list of known deviations",
-                    entry.names()
-                )
-            })
-            .collect()
-    }
-
-    fn record(&mut self, n: usize, action: String, actual: &str, verdict: Verdict) {
-        self.steps.push(StepRecord {
-            step: n,
-            action,
-            actual: actual.to_owned(),
-            expected: Vec::new(),
-            requirements: Vec::new(),
-            verdict,
-            message: String::new(),
-        });
-    }
-
-    /// Takes a judged step; the heaviest one decides, the last one among equals that pass.
-    fn decide(&mut self, record: StepRecord) {
-        let heavier = self.verdict.and(record.verdict) != self.verdict;
-        if heavier || (record.verdict == Verdict::Pass && self.verdict == Verdict::Pass) {
-            self.expected.clone_from(&record.expected);
-            self.actual.clone_from(&record.actual);
-        }
-        self.verdict = self.verdict.and(record.verdict);
-        if !record.message.is_empty() {
-            let line = format!(
-                "step {}: {}: {}",
-                record.step, record.action, record.message
-            );
-            self.add(&line);
-        }
-        self.steps.push(record);
-    }
-
-    /// Ends the case before its last step.
-    fn close(&mut self, n: usize, verdict: Verdict, why: &str) {
-        self.verdict = self.verdict.and(verdict);
-        self.add(&format!("step {n} and what follows was not judged: {why}"));
-    }
-
-    fn add(&mut self, line: &str) {
-        if !self.message.is_empty() {
-            self.message.push('\n');
-        }
-        self.message.push_str(line);
     }
 }
 
