@@ -100,8 +100,8 @@ struct File {
 }
 
 impl KnownDeviations {
-    /// Reads a list; `file` is its name in errors. With `cases`, an entry about a case or a
-    /// requirement that is not there is an error.
+    /// Reads a list; `file` is its name in errors. An entry about nothing that `cases` judge is an
+    /// error.
     ///
     /// # Errors
     /// The first thing that is wrong, with its line.
@@ -111,14 +111,29 @@ impl KnownDeviations {
         catalogue: &Catalogue,
         cases: &[Case],
     ) -> Result<KnownDeviations, FileError> {
-        let parsed: File = read_toml(file, text)?;
         let mut entries = Vec::new();
-        for entry in parsed.deviation {
-            let line = line_of(text, entry.span().start);
-            let entry = entry.into_inner();
+        for (line, entry) in parse(file, text)? {
             check(&entry, catalogue, cases).map_err(|what| FileError::new(file, line, what))?;
             entries.push(entry);
         }
+        Ok(KnownDeviations { entries })
+    }
+
+    /// Reads a list and passes over the entries about nothing that `cases` judge.
+    ///
+    /// # Errors
+    /// A text that is no list, with its line.
+    pub fn read_what_applies(
+        file: &str,
+        text: &str,
+        catalogue: &Catalogue,
+        cases: &[Case],
+    ) -> Result<KnownDeviations, FileError> {
+        let entries = parse(file, text)?
+            .into_iter()
+            .map(|(_, entry)| entry)
+            .filter(|entry| check(entry, catalogue, cases).is_ok())
+            .collect();
         Ok(KnownDeviations { entries })
     }
 
@@ -143,6 +158,16 @@ impl KnownDeviations {
     pub fn entries(&self) -> &[Deviation] {
         &self.entries
     }
+}
+
+/// The entries with their lines.
+fn parse(file: &str, text: &str) -> Result<Vec<(usize, Deviation)>, FileError> {
+    let parsed: File = read_toml(file, text)?;
+    let with_line = |entry: toml::Spanned<Deviation>| {
+        let line = line_of(text, entry.span().start);
+        (line, entry.into_inner())
+    };
+    Ok(parsed.deviation.into_iter().map(with_line).collect())
 }
 
 fn check(entry: &Deviation, catalogue: &Catalogue, cases: &[Case]) -> Result<(), String> {

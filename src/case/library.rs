@@ -37,6 +37,8 @@ pub struct Library {
     pub catalogue: Catalogue,
     /// The cases, in the order of their ids.
     pub cases: Vec<Case>,
+    /// Whether the cases are other ones than those that are built in.
+    is_custom: bool,
 }
 
 impl Library {
@@ -73,7 +75,8 @@ impl Library {
             Some((_, file, text)) => Catalogue::read(file, text)?,
             None => Catalogue::built_in()?,
         };
-        let library = Library::from_files(catalogue, files.into_iter())?;
+        let mut library = Library::from_files(catalogue, files.into_iter())?;
+        library.is_custom = true;
         if library.cases.is_empty() {
             return Err(LoadError::Empty(dir.display().to_string()));
         }
@@ -97,11 +100,16 @@ impl Library {
             }
         }
         cases.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(Library { catalogue, cases })
+        Ok(Library {
+            catalogue,
+            cases,
+            is_custom: false,
+        })
     }
 
     /// The list of known deviations that a target names: a built-in name, or a path relative to
-    /// the folder `beside`. Entries about cases that these are not are an error.
+    /// the folder `beside`. An entry about nothing that these cases judge is an error; of a built-in
+    /// list it is passed over when the cases are other ones.
     ///
     /// # Errors
     /// A name that is not built in and no file, or the first thing that is wrong with the list.
@@ -109,12 +117,12 @@ impl Library {
         let inside = format!("known/{name}.toml");
         if let Some(text) = embedded::text(&inside) {
             let file = format!("cases/{inside}");
-            return Ok(KnownDeviations::read(
-                &file,
-                text,
-                &self.catalogue,
-                &self.cases,
-            )?);
+            let (catalogue, cases) = (&self.catalogue, &self.cases);
+            return Ok(if self.is_custom {
+                KnownDeviations::read_what_applies(&file, text, catalogue, cases)?
+            } else {
+                KnownDeviations::read(&file, text, catalogue, cases)?
+            });
         }
         let path = beside.join(name);
         let text = read_text(&path)?;

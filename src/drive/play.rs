@@ -199,6 +199,13 @@ impl<'a> Player<'a> {
             actual,
             message,
         } = judgement;
+        let too_slow = scene.answer_by.is_some_and(|by| Instant::now() > by);
+        let (verdict, message) = if too_slow && verdict == Verdict::Fail {
+            let what = "the answer came so late that the server's timer may have run out";
+            (Verdict::Inconclusive, format!("{what}; {message}"))
+        } else {
+            (verdict, message)
+        };
         let record = StepRecord {
             step: n,
             action,
@@ -209,7 +216,7 @@ impl<'a> Player<'a> {
             message: scene.normaliser.text(&message),
         };
         ending.decide(record);
-        verdict != Verdict::Fail
+        !matches!(verdict, Verdict::Fail | Verdict::Inconclusive)
     }
 
     /// Does what the step says; an error is why it could not even be tried.
@@ -238,7 +245,7 @@ impl<'a> Player<'a> {
                 (action, None, result)
             }
             Action::Advance(advance) => {
-                self.advance(*advance).await;
+                scene.answer_by = self.advance(*advance).await;
                 (
                     format!("wait {} s", advance.by.as_secs()),
                     None,
@@ -350,13 +357,23 @@ impl<'a> Player<'a> {
         }
     }
 
-    async fn advance(&mut self, advance: Advance) {
+    /// Lets time pass. Gives the moment by which the next answers must be there for a foreign
+    /// server's timer not to have run out meanwhile.
+    async fn advance(&mut self, advance: Advance) -> Option<Instant> {
         match &self.time {
             Time::Ours { move_clock, .. } => {
                 move_clock(advance.by).await;
                 self.moved += advance.by;
+                None
             }
-            Time::Theirs => wait::pass(wait::real_duration(advance, self.target.timers)).await,
+            Time::Theirs => {
+                let timers = self.target.timers;
+                let answer_by = wait::timer_duration(advance, timers)
+                    .filter(|_| advance.by < advance.of)
+                    .map(|timer| Instant::now() + timer.saturating_sub(wait::SENT_BEFORE));
+                wait::pass(wait::real_duration(advance, timers)).await;
+                answer_by
+            }
         }
     }
 
@@ -449,6 +466,8 @@ struct Scene {
     remains: Remains,
     normaliser: Normaliser,
     is_clean: bool,
+    /// When a foreign server's timer may run out that is to run still.
+    answer_by: Option<Instant>,
 }
 
 impl Scene {

@@ -15,12 +15,22 @@ pub(crate) const SHARE_SEEN_MAX: Duration = Duration::from_secs(3);
 /// How long between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// A server's timer was started up to so long before the harness knew of it.
+pub(crate) const SENT_BEFORE: Duration = Duration::from_millis(50);
+
+/// How long the timer of `advance` runs on a server with these timers, whose clock is not ours.
+pub(crate) fn timer_duration(advance: Advance, timers: Timers) -> Option<Duration> {
+    match timers {
+        Timers::Fixed(duration) => Some(duration),
+        Timers::Scale(scale) => Some(advance.of.div_f64(scale)),
+        Timers::Ours | Timers::Unknown => None,
+    }
+}
+
 /// How long to wait for real when `advance` is asked of a server with these timers.
 pub(crate) fn real_duration(advance: Advance, timers: Timers) -> Duration {
-    let timer = match timers {
-        Timers::Fixed(duration) => duration,
-        Timers::Scale(scale) => advance.of.div_f64(scale),
-        Timers::Ours | Timers::Unknown => return Duration::ZERO,
+    let Some(timer) = timer_duration(advance, timers) else {
+        return Duration::ZERO;
     };
     let share = advance.by.as_secs_f64() / advance.of.as_secs_f64();
     let wait = if share < 1.0 {
