@@ -341,6 +341,18 @@ impl Client {
         Ok(())
     }
 
+    /// Connects to a share and leaves it again.
+    pub(crate) async fn visit(&mut self, share: &str) -> Result<FileAnswer, DriveError> {
+        let mut files = self.files();
+        match files.connect(share).await? {
+            Ok(tree_id) => {
+                files.disconnect(tree_id).await?;
+                Ok(FileAnswer::Done)
+            }
+            Err(answer) => Ok(answer),
+        }
+    }
+
     /// Does something with a file.
     pub(crate) async fn file(
         &mut self,

@@ -53,6 +53,16 @@ pub enum DriveError {
         /// What the server says.
         status: NtStatus,
     },
+    /// A share that the target file names cannot be reached.
+    #[error("share {share} of {key}: {answer}")]
+    Share {
+        /// The share.
+        share: String,
+        /// The key of the target file that names it.
+        key: &'static str,
+        /// What the server says.
+        answer: String,
+    },
     /// The RPC bind was refused.
     #[error("bind refused: {0}")]
     BindRefused(String),

@@ -17,6 +17,7 @@ mod judge;
 mod limits;
 mod logon;
 mod play;
+mod reach;
 mod remains;
 mod rpc;
 mod session;
@@ -25,5 +26,6 @@ mod verbs;
 mod wait;
 
 pub use error::DriveError;
-pub use play::{MoveClock, Player, Time, reach};
+pub use play::{MoveClock, Player, Time};
+pub use reach::reach;
 pub use values::IdSource;

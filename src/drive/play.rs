@@ -56,15 +56,6 @@ pub struct Player<'a> {
     interrupted: Arc<AtomicBool>,
 }
 
-/// Connects and logs on once.
-///
-/// # Errors
-/// A server that is not there, or that refuses the logon or the pipe.
-pub async fn reach(target: &Target) -> Result<(), DriveError> {
-    let mut client = Client::connect(target, &ClientSpec::default()).await?;
-    client.bind().await?.map_err(DriveError::BindRefused)
-}
-
 impl<'a> Player<'a> {
     /// A player against `target`.
     #[must_use]

@@ -7,12 +7,16 @@ use crate::drive::judge::RpcAnswer;
 use fsrvp_wire::fsrvp::{
     Call, Hresult, Reply, ShadowCopyId, ShadowCopySetId, abort_shadow_copy_set,
     commit_shadow_copy_set, delete_share_mapping, expose_shadow_copy_set, prepare_shadow_copy_set,
+    start_shadow_copy_set,
 };
 use fsrvp_wire::ndr::WideString;
 use uuid::Uuid;
 
 /// `TimeOutInMilliseconds` of the calls that clean up.
 const TIMEOUT_MS: u32 = 60_000;
+
+/// The client's own id of a set that is started only to be aborted; any but nil would do.
+const CLEANER: Uuid = Uuid::from_u128(0x0b5e_55ed);
 
 /// A shadow copy that a case made.
 #[derive(Debug, Clone)]
@@ -30,6 +34,8 @@ pub(crate) struct Remains {
     copies: Vec<MadeCopy>,
     /// Files that were written to base shares: share and path.
     files: Vec<(String, String)>,
+    /// Whether a context was set, which may still be.
+    context: bool,
 }
 
 impl Remains {
@@ -39,6 +45,7 @@ impl Remains {
             return;
         }
         match (call, reply) {
+            (Call::SetContext(_), _) => self.context = true,
             (_, Reply::StartShadowCopySet(r)) => self.sets.push(r.shadow_copy_set_id),
             (Call::AddToShadowCopySet(call), Reply::AddToShadowCopySet(r)) => {
                 self.copies.push(MadeCopy {
@@ -71,10 +78,11 @@ impl Remains {
 
     /// Whether there is nothing to take away.
     pub(crate) fn is_empty(&self) -> bool {
-        self.sets.is_empty() && self.files.is_empty()
+        self.sets.is_empty() && self.files.is_empty() && !self.context
     }
 
-    /// Takes the shadow copy sets away; gives the ids of those that are still there.
+    /// Takes the shadow copy sets away, and the context; gives the ids of the sets that are still
+    /// there.
     ///
     /// # Errors
     /// When the conversation breaks.
@@ -105,6 +113,9 @@ impl Remains {
                 left.push(*set);
             }
         }
+        if self.context {
+            release_context(client).await?;
+        }
         Ok(left)
     }
 
@@ -134,6 +145,22 @@ impl Remains {
         }
         Ok(())
     }
+}
+
+/// Ends a context that is still set, whichever client set it: a set that is started and aborted
+/// takes it along (MS-FSRVP 3.1.4.8). Otherwise it would count as a retry of the next case's
+/// SetContext, or keep another client out until the Message Sequence Timer ends it.
+pub(crate) async fn release_context(client: &mut Client) -> Result<(), DriveError> {
+    let start = start_shadow_copy_set::Request {
+        client_shadow_copy_set_id: CLEANER,
+    };
+    let answer = client.call(&Call::StartShadowCopySet(start)).await?;
+    if let RpcAnswer::Reply(Reply::StartShadowCopySet(reply)) = answer
+        && reply.status.is_success()
+    {
+        abort(client, reply.shadow_copy_set_id).await?;
+    }
+    Ok(())
 }
 
 async fn abort(client: &mut Client, set: ShadowCopySetId) -> Result<(), DriveError> {

@@ -1,5 +1,6 @@
 //! The command line as a user meets it: exit codes, and errors that name the place and the remedy.
 
+use crate::server::Server;
 use std::fs;
 use std::process::{Command, Output};
 
@@ -155,4 +156,41 @@ fn a_server_without_a_password_says_how_to_give_one() {
         ],
         &["FSRVP_PASSWORD"],
     );
+}
+
+#[test]
+fn a_wrong_password_is_not_a_fault_of_the_server() {
+    let server = Server::start();
+    for (right, wrong) in [("secret-of-admin", "guess"), ("secret-of-eve", "guess")] {
+        let target = server.target(right, wrong).display().to_string();
+        could_not_run(
+            &["check", "--target", &target],
+            &["LOGON_FAILURE", "account of the target"],
+        );
+    }
+}
+
+#[test]
+fn a_share_that_is_not_there_is_not_a_fault_of_the_server() {
+    let server = Server::start();
+    for key in ["more", "alias"] {
+        let target = server
+            .target(&format!("\"{key}\""), "\"nowhere\"")
+            .display()
+            .to_string();
+        could_not_run(&["check", "--target", &target], &["nowhere", "target file"]);
+    }
+}
+
+/// One run leaves nothing behind that the next one could trip over: no set, no context.
+#[test]
+fn our_own_server_passes_as_a_stranger_twice() {
+    let server = Server::start();
+    let target = server.target("admin", "admin").display().to_string();
+    for round in 1..=2 {
+        let run = fsrvp(&["check", "--target", &target]);
+        let output = String::from_utf8_lossy(&run.stdout);
+        assert_eq!(run.status.code(), Some(0), "round {round}:\n{output}");
+        assert!(output.contains(" pass, 0 fail"), "{output}");
+    }
 }

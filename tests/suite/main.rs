@@ -3,4 +3,5 @@
 mod cli;
 mod decode;
 mod robust;
+mod server;
 mod tidy;

@@ -1,78 +1,33 @@
 //! The server under bytes that are no protocol: that connection ends, the server lives.
 
+use crate::server::Server;
 use fsrvp_wire::nbss;
 use fsrvp_wire::smb2::negotiate::{self, Dialect};
 use fsrvp_wire::smb2::{Body as _, Command, Header};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command as Process, Stdio};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 /// How long the server may take to end a connection; it has to be told nothing but the bytes.
 const LIMIT: Duration = Duration::from_secs(10);
 
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    _share: tempfile::TempDir,
+/// Connects, with a limit on every wait.
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.address()).expect("the server listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+    stream
 }
 
-impl Server {
-    fn start() -> Server {
-        let share = tempfile::tempdir().expect("a directory");
-        let mut child = Process::new(env!("CARGO_BIN_EXE_fsrvp"))
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--user",
-                "admin",
-                "--share",
-            ])
-            .arg(format!("data={}", share.path().display()))
-            .env("FSRVP_PASSWORD", "secret")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("a pipe");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let address = line
-            .trim()
-            .strip_prefix("ready ")
-            .and_then(|text| text.parse().ok());
-        Server {
-            child,
-            address: address.expect("ready ADDR:PORT"),
-            _share: share,
-        }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).expect("the server listens");
-        stream.set_read_timeout(Some(LIMIT)).expect("a limit");
-        stream
-    }
-
-    /// Negotiates on a new connection, and demands an answer.
-    fn is_alive(&self) {
-        let mut stream = self.connect();
-        stream.write_all(&negotiation()).expect("sent");
-        let mut header = [0u8; 4];
-        stream.read_exact(&mut header).expect("an answer");
-        let mut answer = vec![0; usize::from(u16::from_be_bytes([header[2], header[3]]))];
-        stream.read_exact(&mut answer).expect("the whole answer");
-        let (_, response) = negotiate::Response::parse(&answer).expect("a NEGOTIATE response");
-        assert_eq!(response.dialect_revision, Dialect(0x0302));
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Negotiates on a new connection, and demands an answer.
+fn is_alive(server: &Server) {
+    let mut stream = connect(server);
+    stream.write_all(&negotiation()).expect("sent");
+    let mut header = [0u8; 4];
+    stream.read_exact(&mut header).expect("an answer");
+    let mut answer = vec![0; usize::from(u16::from_be_bytes([header[2], header[3]]))];
+    stream.read_exact(&mut answer).expect("the whole answer");
+    let (_, response) = negotiate::Response::parse(&answer).expect("a NEGOTIATE response");
+    assert_eq!(response.dialect_revision, Dialect(0x0302));
 }
 
 fn negotiation() -> Vec<u8> {
@@ -129,11 +84,11 @@ fn nonsense(noise: &mut Noise, round: u64) -> Vec<u8> {
 #[test]
 fn noise_ends_its_own_connection_and_no_other() {
     let server = Server::start();
-    let mut bystander = server.connect();
+    let mut bystander = connect(&server);
     bystander.write_all(&negotiation()).expect("sent");
     let mut noise = Noise(0x5EED_0001);
     for round in 0..200 {
-        let mut stream = server.connect();
+        let mut stream = connect(&server);
         // The server may close before everything is sent; that is its right.
         let _ = stream.write_all(&nonsense(&mut noise, round));
         let _ = stream.shutdown(std::net::Shutdown::Write);
@@ -148,5 +103,5 @@ fn noise_ends_its_own_connection_and_no_other() {
     bystander
         .read_exact(&mut header)
         .expect("the bystander's answer is there");
-    server.is_alive();
+    is_alive(&server);
 }

@@ -137,8 +137,9 @@ impl Bench {
                 DriveError::Connect { .. } => {
                     "start the server, or set host and port of the target"
                 }
-                DriveError::Logon { .. } => "set user and password of the target",
+                DriveError::Logon { .. } => "set the account of the target, name and password",
                 DriveError::Refused { .. } => "let the server offer the pipe FssagentRpc",
+                DriveError::Share { .. } => "correct the target file, or let the user in there",
                 DriveError::BindRefused(_) => "set rpc_auth of the target",
                 _ => "see whether the target speaks SMB 2 or 3 there",
             };

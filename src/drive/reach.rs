@@ -1,0 +1,43 @@
+//! Whether a target can be judged at all: it is there, lets its accounts in, and has its shares.
+
+use crate::case::{ClientSpec, FileResult, Target, User};
+use crate::drive::client::Client;
+use crate::drive::error::DriveError;
+use crate::drive::remains::release_context;
+
+/// Tries everything that the target file promises, before any case is played: a typing slip there
+/// must not look like a fault of the server.
+///
+/// # Errors
+/// A server that is not there, that refuses a logon or the pipe, or that lacks a share.
+pub async fn reach(target: &Target) -> Result<(), DriveError> {
+    let mut client = Client::connect(target, &ClientSpec::default()).await?;
+    client.bind().await?.map_err(DriveError::BindRefused)?;
+    let named = [
+        ("shares", target.shares.as_slice()),
+        ("same_store", target.same_store.as_slice()),
+        ("hidden", target.hidden.as_slice()),
+        ("unsupported", target.unsupported.as_slice()),
+    ];
+    for (key, shares) in named {
+        for share in shares {
+            let answer = client.visit(share).await?;
+            if answer.result() != Some(FileResult::Done) {
+                return Err(DriveError::Share {
+                    share: share.clone(),
+                    key,
+                    answer: answer.to_string(),
+                });
+            }
+        }
+    }
+    if target.plain_user.is_some() {
+        let plain = ClientSpec {
+            user: User::Plain,
+            ..ClientSpec::default()
+        };
+        Client::connect(target, &plain).await?;
+    }
+    // A run that was broken off may have left its context behind, which would count as a retry.
+    release_context(&mut client).await
+}
