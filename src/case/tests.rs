@@ -31,6 +31,32 @@ fn the_built_in_lists_of_known_deviations_read() {
 }
 
 #[test]
+fn the_target_files_that_come_along_read() {
+    let library = Library::built_in().expect("they read");
+    let mut read = 0;
+    for (path, text) in crate::requirement::embedded::FILES {
+        if !path.starts_with("targets/") {
+            continue;
+        }
+        let password = |_: &str| Some("from the environment".to_owned());
+        let file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        let target = Target::read(std::path::Path::new(path), text, &password, &file);
+        let target = target.unwrap_or_else(|error| panic!("{error}"));
+        if let Some(list) = &target.known {
+            let known = library.known(list, std::path::Path::new("/"));
+            assert!(
+                !known
+                    .unwrap_or_else(|error| panic!("{error}"))
+                    .entries()
+                    .is_empty()
+            );
+        }
+        read += 1;
+    }
+    assert!(read > 0, "no target file is built in");
+}
+
+#[test]
 fn mistakes_are_named_with_their_line() {
     let expect = "expect = { requirement = \"FSRVP-3.1.4.2-02\", status = \"E_INVALIDARG\" }\n";
     for (text, error) in [

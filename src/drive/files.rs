@@ -65,6 +65,8 @@ impl FileAnswer {
                     | NtStatus::NETWORK_ACCESS_DENIED
                     | NtStatus::CANNOT_DELETE,
                 ) => Some(FileResult::Refused),
+                // A server may refuse writes for good by closing the file.
+                (Stage::Write, NtStatus::FILE_CLOSED) => Some(FileResult::Refused),
                 (
                     Stage::Open,
                     NtStatus::OBJECT_NAME_NOT_FOUND
