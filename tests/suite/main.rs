@@ -2,6 +2,7 @@
 
 mod cli;
 mod decode;
+mod readme;
 mod robust;
 mod server;
 mod tidy;
