@@ -24,7 +24,8 @@ fn main() -> ExitCode {
         cases: Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/cases"))),
         ..CheckOptions::default()
     };
-    let bench = match Bench::new(&options) {
+    // What is wrong with the target file must not look like a fault of the server.
+    let bench = match Bench::new(&options).and_then(|bench| bench.reach().map(|()| bench)) {
         Ok(bench) => bench,
         Err(error) => {
             #[expect(
