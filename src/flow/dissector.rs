@@ -2,6 +2,7 @@
 //! out.
 
 use super::connection::Connection;
+use super::ends::Ends;
 use super::exchange::{Direction, Link};
 use super::framing::{is_from_server, looks_like_smb};
 use super::messages::Messages;
@@ -27,9 +28,6 @@ const LATE_SYN_BYTES_MAX: u32 = 1 << 20;
 /// How many frames later a connection that was closed or reset is let go: packets that were sent
 /// before may stand behind in the capture.
 const LINGER_FRAMES: u64 = 32;
-
-/// The two ends, the smaller one first.
-type Ends = (SocketAddr, SocketAddr);
 
 /// What is known of a TCP connection.
 struct Seen {
@@ -96,8 +94,8 @@ impl Dissector {
         let stamp = segment.payload.stamp;
         self.last = stamp;
         self.let_go(stamp);
-        let ends = order(segment.source, segment.destination);
-        if self.starts_anew(ends, segment) {
+        let ends = Ends::of(segment.source, segment.destination);
+        if segment.syn && self.starts_anew(ends, segment) {
             self.close(ends, stamp);
             self.connections.remove(&ends);
         }
@@ -201,9 +199,9 @@ impl Dissector {
         &self.output.counters
     }
 
-    /// Whether a SYN opens a new connection between ends that had one before.
+    /// Whether the SYN in `segment` opens a new connection between ends that had one before.
     fn starts_anew(&self, ends: Ends, segment: &Segment<'_>) -> bool {
-        let Some(seen) = self.connections.get(&ends).filter(|_| segment.syn) else {
+        let Some(seen) = self.connections.get(&ends) else {
             return false;
         };
         let first = segment.payload.seq.wrapping_add(1);
@@ -380,12 +378,5 @@ impl Seen {
             client,
             connection: Connection::new(Messages::new(link), starts),
         }));
-    }
-}
-
-fn order(a: SocketAddr, b: SocketAddr) -> Ends {
-    match a <= b {
-        true => (a, b),
-        false => (b, a),
     }
 }

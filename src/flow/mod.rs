@@ -9,6 +9,7 @@
 
 mod connection;
 mod dissector;
+mod ends;
 mod exchange;
 mod framing;
 mod messages;

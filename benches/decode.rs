@@ -1,0 +1,293 @@
+//! How fast captures are decoded, beside a bare walk over their packets and beside `tshark`.
+//!
+//! `cargo bench --bench decode [-- CAPTURE...]`; without a capture, those that
+//! `benches/make-capture` left in `target/bench`. See `benches/README.md`.
+#![expect(clippy::print_stdout, reason = "the table is what this program is for")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+use fsrvp::capture::link::Decapsulator;
+use fsrvp::capture::{CaptureReader, unpacked};
+use fsrvp::flow::tcp::Stamp;
+use fsrvp::run::decode::{DecodeOptions, Format, decode};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::File;
+use std::hint::black_box;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How often each measurement is made; the median counts, so that a busy machine shows less.
+const ROUNDS: usize = 9;
+
+/// How often `tshark` runs, which takes longer.
+const TSHARK_ROUNDS: usize = 3;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> Outcome<()> {
+    let mut captures: Vec<PathBuf> = std::env::args_os()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .map(PathBuf::from)
+        .collect();
+    if captures.is_empty() {
+        captures = ["target/bench/smb.pcap", "target/bench/smb-2x.pcap"]
+            .map(PathBuf::from)
+            .into_iter()
+            .filter(|path| path.exists())
+            .collect();
+    }
+    if captures.is_empty() {
+        return Err("no capture; make one with benches/make-capture".into());
+    }
+    for capture in captures {
+        compare(&capture)?;
+    }
+    Ok(())
+}
+
+/// Prints the table of one capture.
+fn compare(capture: &Path) -> Outcome<()> {
+    let bytes = std::fs::metadata(capture)?.len();
+    let found = Found::of(capture)?;
+    let mib = bytes >> 20;
+    println!(
+        "\n{}: {mib} MiB, {} packets, {} SMB2 messages, {} FSRVP calls",
+        capture.display(),
+        found.packets,
+        found.messages,
+        found.calls.values().sum::<u64>(),
+    );
+    println!("{HEADINGS}");
+    let stages: [(&str, &dyn Fn() -> Outcome<()>); 5] = [
+        ("read the file", &|| read(capture)),
+        ("+ pcap: walk over the packets", &|| walk(capture)),
+        ("+ Ethernet, IP, TCP headers", &|| segments(capture)),
+        ("decode, the library", &|| library(capture, Format::Text)),
+        ("fsrvp decode, the program", &|| finish(program(capture))),
+    ];
+    let mut times = vec![Vec::new(); stages.len()];
+    for _ in 0..ROUNDS {
+        // One after the other in each round, so that what else runs here hits all of them.
+        for ((_, stage), times) in stages.iter().zip(&mut times) {
+            let began = Instant::now();
+            stage()?;
+            times.push(began.elapsed());
+        }
+    }
+    let mut ours = Duration::ZERO;
+    for ((name, _), times) in stages.iter().zip(&mut times) {
+        ours = median(times);
+        let memory = match name.starts_with("fsrvp") {
+            true => Some(peak_memory(program(capture))?),
+            false => None,
+        };
+        row(name, bytes, ours, &found, memory);
+    }
+    let Ok(theirs) = tshark_calls(capture) else {
+        println!("tshark is not there or failed: no comparison");
+        return Ok(());
+    };
+    let mut times = Vec::new();
+    for _ in 0..TSHARK_ROUNDS {
+        let began = Instant::now();
+        finish(tshark(capture))?;
+        times.push(began.elapsed());
+    }
+    let slow = median(&mut times);
+    let memory = peak_memory(tshark(capture))?;
+    row(
+        "tshark -Y fsrvp -T fields",
+        bytes,
+        slow,
+        &found,
+        Some(memory),
+    );
+    let ratio = slow.as_secs_f64() / ours.as_secs_f64();
+    println!("fsrvp decode is {ratio:.0} times as fast as tshark");
+    // tshark shows a request and its response as one packet each.
+    let doubled: BTreeMap<u64, u64> = found.calls.iter().map(|(k, n)| (*k, 2 * n)).collect();
+    match doubled == theirs {
+        true => println!("both find the same calls"),
+        false => return Err(format!("tshark finds other calls: {doubled:?} {theirs:?}").into()),
+    }
+    Ok(())
+}
+
+const HEADINGS: &str =
+    "                                  seconds     MB/s  packets/s  messages/s   peak MiB";
+
+fn row(name: &str, bytes: u64, time: Duration, found: &Found, memory: Option<u64>) {
+    let seconds = time.as_secs_f64();
+    let rate = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / seconds;
+    let memory = memory.map_or_else(String::new, |kib| format!("{:.1}", rate_of_kib(kib)));
+    println!(
+        "{name:<32} {seconds:>8.3} {:>8.0} {:>10.0} {:>11.0} {memory:>10}",
+        rate(bytes >> 10) * 1024.0 / 1e6,
+        rate(found.packets),
+        rate(found.messages),
+    );
+}
+
+fn rate_of_kib(kib: u64) -> f64 {
+    f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// Nothing but the bytes of the file, in pieces of the size that the reader takes.
+fn read(capture: &Path) -> Outcome<()> {
+    let mut file = File::open(capture)?;
+    let mut buffer = vec![0u8; 1 << 18];
+    while file.read(&mut buffer)? > 0 {
+        black_box(&buffer);
+    }
+    Ok(())
+}
+
+fn walk(capture: &Path) -> Outcome<()> {
+    let mut reader = CaptureReader::new(unpacked(File::open(capture)?)?)?;
+    while let Some(packet) = reader.next_packet() {
+        black_box(packet?.data);
+    }
+    Ok(())
+}
+
+fn segments(capture: &Path) -> Outcome<()> {
+    let mut reader = CaptureReader::new(unpacked(File::open(capture)?)?)?;
+    let mut decapsulator = Decapsulator::new();
+    while let Some(packet) = reader.next_packet() {
+        let packet = packet?;
+        let stamp = Stamp {
+            frame: packet.frame,
+            time: packet.time.unwrap_or_default(),
+        };
+        let segment = decapsulator.segment(packet.link, packet.data, packet.original_len, stamp);
+        let _ = black_box(segment);
+    }
+    Ok(())
+}
+
+fn library(capture: &Path, format: Format) -> Outcome<()> {
+    let mut out = Vec::new();
+    decode(&options(capture, format), &mut out)?;
+    black_box(out);
+    Ok(())
+}
+
+fn options(capture: &Path, format: Format) -> DecodeOptions {
+    DecodeOptions {
+        captures: vec![capture.to_owned()],
+        format,
+        all: true,
+    }
+}
+
+fn program(capture: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fsrvp"));
+    command.arg("decode").arg(capture);
+    command
+}
+
+fn tshark(capture: &Path) -> Command {
+    let mut command = Command::new("tshark");
+    command.arg("-r").arg(capture).args([
+        "-Y",
+        "fsrvp",
+        "-T",
+        "fields",
+        "-e",
+        "frame.number",
+        "-e",
+        "fsrvp.opnum",
+    ]);
+    command
+}
+
+fn finish(mut command: Command) -> Outcome<()> {
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    match command.output()?.status.success() {
+        true => Ok(()),
+        false => Err(format!("{command:?} failed").into()),
+    }
+}
+
+/// The most memory a process had at one time, in KiB, as the kernel counts it.
+fn peak_memory(mut command: Command) -> Outcome<u64> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait()?.is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let high_water = text
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
+        peak = high_water.unwrap_or(0).max(peak);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(peak)
+}
+
+/// What a capture holds.
+struct Found {
+    packets: u64,
+    messages: u64,
+    /// How many calls there are of each opnum.
+    calls: BTreeMap<u64, u64>,
+}
+
+impl Found {
+    fn of(capture: &Path) -> Outcome<Found> {
+        let mut out = Vec::new();
+        decode(&options(capture, Format::Json), &mut out)?;
+        let mut found = Found {
+            packets: 0,
+            messages: 0,
+            calls: BTreeMap::new(),
+        };
+        for line in String::from_utf8(out)?.lines() {
+            let value: Value = serde_json::from_str(line)?;
+            let number = |key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
+            match value.get("type").and_then(Value::as_str) {
+                Some("call") => *found.calls.entry(number("opnum")).or_default() += 1,
+                Some("messages") => {
+                    let counts = ["smb2_requests", "smb2_responses"]
+                        .iter()
+                        .filter_map(|key| value.get(key)?.as_object())
+                        .flat_map(|table| table.values().filter_map(Value::as_u64));
+                    found.messages = counts.sum();
+                }
+                Some("summary") => found.packets = number("packets"),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// How many requests and responses of each opnum tshark shows.
+fn tshark_calls(capture: &Path) -> Outcome<BTreeMap<u64, u64>> {
+    let output = tshark(capture).stderr(Stdio::null()).output()?;
+    if !output.status.success() {
+        return Err("tshark failed".into());
+    }
+    let mut calls = BTreeMap::new();
+    for line in String::from_utf8(output.stdout)?.lines() {
+        let (_, opnums) = line.split_once('\t').unwrap_or_default();
+        for opnum in opnums.split(',').filter(|opnum| !opnum.is_empty()) {
+            *calls.entry(opnum.parse()?).or_default() += 1;
+        }
+    }
+    Ok(calls)
+}
