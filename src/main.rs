@@ -81,6 +81,10 @@ struct DecodeArguments {
     /// Count the SMB2 messages and RPC fragments of each kind as well.
     #[arg(long)]
     all: bool,
+    /// Passwords and session keys, to open what is encrypted and check what is signed. Without it,
+    /// the file beside each capture that has its name and ends in .keys.toml, where there is one.
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -159,6 +163,7 @@ fn decode(arguments: DecodeArguments) -> Result<u8, String> {
             DecodeFormat::Json => decode::Format::Json,
         },
         all: arguments.all,
+        keys: arguments.keys,
     };
     let mut out = output(arguments.output.as_ref())?;
     let outcome = decode::decode(&options, out.as_mut());

@@ -5,6 +5,7 @@ use super::connection::Connection;
 use super::ends::Ends;
 use super::exchange::{Direction, Link};
 use super::framing::{is_from_server, looks_like_smb};
+use super::keys::KeyRing;
 use super::messages::Messages;
 use super::output::{Counters, Event, Output};
 use super::segment::Segment;
@@ -87,6 +88,14 @@ impl Dissector {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A dissector that opens and checks with `keys` what it can.
+    #[must_use]
+    pub fn with_keys(keys: KeyRing) -> Self {
+        let mut dissector = Self::default();
+        dissector.output.shared.set_keys(keys);
+        dissector
     }
 
     /// Takes a TCP segment of a capture. Segments come in the order of their frames.

@@ -52,7 +52,8 @@ pub struct Link {
 pub enum SmbProtection {
     /// Neither signed nor encrypted.
     Plain,
-    /// Signed (SMB2_FLAGS_SIGNED). The signature was not checked.
+    /// Signed (SMB2_FLAGS_SIGNED). Where the session's key is known, the signature was checked, and
+    /// a wrong one is a [`BadSignature`] of its own.
     Signed,
     /// Encrypted in a transform message.
     Encrypted,
@@ -202,6 +203,56 @@ pub struct Gap {
     pub time: Duration,
 }
 
+/// What a signature is made over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Signed {
+    /// MS-SMB2 3.1.4.1: an SMB2 message.
+    SmbMessage,
+    /// MS-SMB2 3.1.4.3: an encrypted SMB2 message.
+    EncryptedSmbMessage,
+    /// MS-RPCE 3.3.1.5.2.2: an RPC fragment.
+    RpcFragment,
+    /// RFC 4178 5: the list of mechanisms of an RPC bind through SPNEGO.
+    MechanismList,
+}
+
+impl Signed {
+    /// Where it is written how the signature is made.
+    #[must_use]
+    pub fn section(self) -> &'static str {
+        match self {
+            Signed::SmbMessage => "MS-SMB2 3.1.4.1",
+            Signed::EncryptedSmbMessage => "MS-SMB2 3.1.4.3",
+            Signed::RpcFragment => "MS-RPCE 3.3.1.5.2.2",
+            Signed::MechanismList => "RFC 4178 5",
+        }
+    }
+}
+
+impl fmt::Display for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Signed::SmbMessage => "smb2 message",
+            Signed::EncryptedSmbMessage => "encrypted smb2 message",
+            Signed::RpcFragment => "rpc fragment",
+            Signed::MechanismList => "spnego mechanism list",
+        })
+    }
+}
+
+/// A signature that is wrong: its key is known, and made or checked others that are right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadSignature {
+    /// The connection.
+    pub link: Arc<Link>,
+    /// Who sent it.
+    pub direction: Direction,
+    /// What it is made over.
+    pub signed: Signed,
+    /// The frames of the message or fragment.
+    pub evidence: Evidence,
+}
+
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GapReason {
@@ -214,10 +265,16 @@ pub enum GapReason {
     NoBoundary,
     /// An SMB3 transform message without its key.
     Encrypted,
-    /// An SMB3 compressed message.
-    Compressed,
+    /// An SMB3 compressed message, and its algorithm (MS-SMB2 2.2.3.1.3) where its header was read.
+    Compressed(Option<u16>),
     /// An RPC fragment sealed at level privacy, without its key.
     Sealed,
+    /// An RPC fragment sealed at level privacy behind a loss: RC4 needs every byte before it.
+    SealedAfterLoss,
+    /// Encrypted, sealed or signed with another key than those that are known for it.
+    KeyDoesNotFit,
+    /// Encrypted or sealed with the right key, and then changed: it cannot be opened.
+    Changed,
     /// A message or fragment that does not parse.
     Broken(ParseError),
     /// Part of the message is lost, so that the rest of it is of no use.
@@ -241,7 +298,9 @@ impl GapReason {
                 | GapReason::Sealed
                 | GapReason::CutBySnapLength
                 | GapReason::Incomplete
-                | GapReason::Compressed
+                | GapReason::Compressed(_)
+                | GapReason::SealedAfterLoss
+                | GapReason::KeyDoesNotFit
         )
     }
 }
@@ -253,8 +312,16 @@ impl fmt::Display for GapReason {
             GapReason::CutBySnapLength => "cut by the snap length",
             GapReason::NoBoundary => "no message boundary; passed over up to the next one found",
             GapReason::Encrypted => "encrypted, no key",
-            GapReason::Compressed => "compressed",
+            GapReason::Compressed(algorithm) => {
+                return match algorithm.map(compression_name) {
+                    Some(name) => write!(f, "compressed by {name}"),
+                    None => f.write_str("compressed"),
+                };
+            }
             GapReason::Sealed => "sealed, no key",
+            GapReason::SealedAfterLoss => "sealed, and part of what was sealed before it is lost",
+            GapReason::KeyDoesNotFit => "no key that is known for it fits",
+            GapReason::Changed => "changed after it was encrypted",
             GapReason::Broken(error) => return write!(f, "does not parse: {error}"),
             GapReason::Incomplete => "part of the message is lost",
             GapReason::TooLong => "longer than this reader takes",
@@ -262,5 +329,18 @@ impl fmt::Display for GapReason {
             GapReason::NoRequest => "reply without its request",
             GapReason::TooMany => "too much open at one time",
         })
+    }
+}
+
+/// MS-SMB2 2.2.3.1.3: the algorithms that have names.
+fn compression_name(algorithm: u16) -> String {
+    match algorithm {
+        0 => "no algorithm".to_owned(),
+        1 => "LZNT1".to_owned(),
+        2 => "LZ77".to_owned(),
+        3 => "LZ77+Huffman".to_owned(),
+        4 => "Pattern_V1".to_owned(),
+        5 => "LZ4".to_owned(),
+        other => format!("algorithm {other}"),
     }
 }

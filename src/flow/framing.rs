@@ -18,6 +18,10 @@ pub(super) const HEAD_LEN: usize = 64 + 56;
 /// A message that is wanted as a whole must not be longer.
 pub(super) const ELEMENT_MAX: usize = 2 << 20;
 
+/// A message whose signature is to be checked, or that is to be opened, must not be longer: the
+/// longest READ or WRITE that is known to be negotiated (8 MiB), and its headers.
+const SECURED_MAX: usize = (8 << 20) + (64 << 10);
+
 /// The longest message that the framing allows over TCP (MS-SMB2 2.1).
 const MESSAGE_MAX: u64 = 0x00ff_ffff;
 
@@ -58,7 +62,20 @@ pub(super) struct Element<'a> {
     pub(super) first: bool,
     /// Where it begins in the stream.
     pub(super) offset: u64,
+    /// Whether it came inside of an encrypted message.
+    pub(super) encrypted: bool,
     pub(super) evidence: Evidence,
+}
+
+/// What of an element is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Want {
+    /// No more than its head.
+    Head,
+    /// All of it; if it is longer than [`ELEMENT_MAX`], that is a [`Trouble`].
+    Whole,
+    /// All of it, to check or to open it; but its head if it is longer than [`SECURED_MAX`].
+    Secured,
 }
 
 /// Something in the stream that is no message.
@@ -87,8 +104,8 @@ pub(super) struct Place<'a> {
 
 /// Who takes the messages.
 pub(super) trait Sink {
-    /// Whether the element that begins with `head` is wanted as a whole.
-    fn wants(&mut self, kind: Kind, head: &[u8]) -> bool;
+    /// What is wanted of the element that begins with `head`.
+    fn wants(&mut self, kind: Kind, head: &[u8]) -> Want;
     /// Takes an element.
     fn element(&mut self, element: Element<'_>);
     /// Takes a place that could not be read.
@@ -222,6 +239,9 @@ impl Framer {
             self.offset += length;
             return true;
         }
+        if self.settle_for_head(sink) {
+            return self.lost(length, stamp, sink);
+        }
         let kept = std::mem::take(&mut self.kept);
         let have = len_u64(&kept.bytes);
         let after = self.offset + self.skip + have + (length - ahead);
@@ -254,8 +274,40 @@ impl Framer {
         false
     }
 
+    /// A message whose signature was to be checked cannot be; all else that is wanted of it is its
+    /// head. Returns whether there was one.
+    fn settle_for_head(&mut self, sink: &mut impl Sink) -> bool {
+        let State::Message { left, first } = self.state else {
+            return false;
+        };
+        let head_len = usize::try_from(left).map_or(HEAD_LEN, |left| left.min(HEAD_LEN));
+        let kept = std::mem::take(&mut self.kept);
+        let head = kept.bytes.get(..head_len).unwrap_or_default();
+        let length = match element_length(head, left) {
+            Some((Kind::Smb2, length)) if sink.wants(Kind::Smb2, head) == Want::Secured => length,
+            _ => {
+                self.kept = kept;
+                return false;
+            }
+        };
+        sink.element(Element {
+            kind: Kind::Smb2,
+            bytes: head,
+            length,
+            first,
+            offset: self.offset,
+            encrypted: false,
+            evidence: kept.evidence(usize::MAX),
+        });
+        self.kept = kept;
+        self.state = after_element(left - length);
+        self.use_up(length);
+        true
+    }
+
     /// Takes the news that the stream is over.
     pub(super) fn end(&mut self, stamp: Stamp, sink: &mut impl Sink) {
+        self.settle_for_head(sink);
         let kept = std::mem::take(&mut self.kept);
         let incomplete = match self.state {
             State::Message { left, .. } => Some(left),
@@ -386,8 +438,11 @@ impl Framer {
         };
         let whole = usize::try_from(length).unwrap_or(usize::MAX);
         let head = head.get(..whole).unwrap_or(head);
-        let wanted = sink.wants(kind, head);
-        if wanted && whole > ELEMENT_MAX {
+        let want = match sink.wants(kind, head) {
+            Want::Secured if whole > SECURED_MAX => Want::Head,
+            want => want,
+        };
+        if want == Want::Whole && whole > ELEMENT_MAX {
             sink.trouble(Place {
                 trouble: Trouble::TooLong,
                 offset: self.offset,
@@ -396,9 +451,9 @@ impl Framer {
                 head,
             });
         } else {
-            let bytes = match wanted {
-                false => head,
-                true => match bytes.get(..whole) {
+            let bytes = match want {
+                Want::Head => head,
+                Want::Whole | Want::Secured => match bytes.get(..whole) {
                     Some(element) => element,
                     None => return Step::Need(whole),
                 },
@@ -409,13 +464,11 @@ impl Framer {
                 length,
                 first,
                 offset: self.offset,
+                encrypted: false,
                 evidence: evidence(),
             });
         }
-        self.state = match left - length {
-            0 => State::Boundary,
-            left => State::Message { left, first: false },
-        };
+        self.state = after_element(left - length);
         Step::Used(length)
     }
 
@@ -484,6 +537,13 @@ impl Framer {
     }
 }
 
+fn after_element(left: u64) -> State {
+    match left {
+        0 => State::Boundary,
+        left => State::Message { left, first: false },
+    }
+}
+
 /// Whether a segment that begins with `bytes` looks like the beginning of an SMB message; `None`
 /// where there are too few bytes to tell.
 pub(super) fn looks_like_smb(bytes: &[u8]) -> Option<bool> {
@@ -529,6 +589,24 @@ fn element_length(head: &[u8], left: u64) -> Option<(Kind, u64)> {
         next if next < 64 || next >= left => None,
         next => Some((kind, next)),
     }
+}
+
+/// The elements of a message that is there as a whole. `None` stands for a broken one, and is the
+/// last.
+pub(super) fn elements(message: &[u8]) -> impl Iterator<Item = Option<(Kind, &[u8])>> {
+    let mut rest = message;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let head = rest.get(..HEAD_LEN).unwrap_or(rest);
+        let split = element_length(head, len_u64(rest)).and_then(|(kind, length)| {
+            let (element, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+            Some((kind, element, after))
+        });
+        rest = split.map_or(&[][..], |(_, _, after)| after);
+        Some(split.map(|(kind, element, _)| (kind, element)))
+    })
 }
 
 fn is_plausible(candidate: &[u8]) -> bool {

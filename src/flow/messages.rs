@@ -2,7 +2,7 @@
 
 use super::connection::reason_of;
 use super::exchange::{Direction, GapLayer, Link};
-use super::framing::{Element, Framer, Kind, Place, Sink};
+use super::framing::{Element, Framer, Kind, Place, Sink, Want};
 use super::output::Output;
 use super::smb::{Mishap, Tracker};
 use super::tcp::{LossReason, Stamp};
@@ -96,7 +96,7 @@ struct Towards<'a> {
 }
 
 impl Sink for Towards<'_> {
-    fn wants(&mut self, kind: Kind, head: &[u8]) -> bool {
+    fn wants(&mut self, kind: Kind, head: &[u8]) -> Want {
         self.tracker.wants(kind, head, self.output)
     }
 

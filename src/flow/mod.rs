@@ -12,18 +12,24 @@ mod dissector;
 mod ends;
 mod exchange;
 mod framing;
+mod keys;
+mod logon;
 mod messages;
 mod output;
 mod pipe;
 mod rpc;
+mod rpc_security;
 mod segment;
+mod session_keys;
 mod shared;
 mod smb;
 pub mod tcp;
 
 pub use dissector::{Dissector, StreamId};
 pub use exchange::{
-    Answer, Direction, Evidence, Exchange, Gap, GapLayer, GapReason, Link, Request, SmbProtection,
+    Answer, BadSignature, Direction, Evidence, Exchange, Gap, GapLayer, GapReason, Link, Request,
+    Signed, SmbProtection,
 };
+pub use keys::{KeyRing, SmbSessionKey, UserKey};
 pub use output::{Counters, Event};
 pub use segment::Segment;

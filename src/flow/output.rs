@@ -3,7 +3,7 @@
 //! A call has its place in the order of the requests, so whatever began after it waits until its
 //! answer came or cannot come any more.
 
-use super::exchange::{Exchange, Gap};
+use super::exchange::{BadSignature, Exchange, Gap};
 use super::shared::Shared;
 use std::collections::VecDeque;
 
@@ -21,6 +21,8 @@ pub enum Event {
     Exchange(Box<Exchange>),
     /// A place that could not be read.
     Gap(Box<Gap>),
+    /// A signature that is wrong.
+    BadSignature(Box<BadSignature>),
 }
 
 /// What was met, whether or not it is handed out as an event.
@@ -46,6 +48,12 @@ pub struct Counters {
     pub compressed: u64,
     /// SMB1 messages.
     pub smb1: u64,
+    /// Encrypted SMB3 messages that were opened.
+    pub opened: u64,
+    /// Signatures of SMB2 messages and RPC fragments that are right.
+    pub right_signatures: u64,
+    /// Signatures that are wrong.
+    pub bad_signatures: u64,
     /// RPC fragments on pipes, by packet type.
     pub rpc_fragments: [u64; 20],
 }
@@ -81,6 +89,12 @@ impl Output {
     pub(super) fn gap(&mut self, gap: Gap) {
         self.counters.gaps += 1;
         self.push(Slot::Ready(Event::Gap(Box::new(gap))));
+    }
+
+    /// Hands out a wrong signature after everything that began before it.
+    pub(super) fn bad_signature(&mut self, found: BadSignature) {
+        self.counters.bad_signatures += 1;
+        self.push(Slot::Ready(Event::BadSignature(Box::new(found))));
     }
 
     /// Keeps a place for a call whose answer is still to come.
@@ -231,6 +245,9 @@ impl Counters {
         self.encrypted += other.encrypted;
         self.compressed += other.compressed;
         self.smb1 += other.smb1;
+        self.opened += other.opened;
+        self.right_signatures += other.right_signatures;
+        self.bad_signatures += other.bad_signatures;
         for (mine, theirs) in [
             (&mut self.smb2_requests, &other.smb2_requests),
             (&mut self.smb2_responses, &other.smb2_responses),
@@ -249,14 +266,16 @@ impl Counters {
             let pairs = names.iter().copied().zip(counts.iter().copied());
             pairs.filter(|(_, count)| *count > 0).collect::<Vec<_>>()
         };
-        let transforms = [self.encrypted, self.compressed, self.smb1];
+        let transforms = [self.encrypted, self.opened, self.compressed, self.smb1];
+        let signatures = [self.right_signatures, self.bad_signatures];
         vec![
             ("smb2_requests", rows(&COMMANDS, &self.smb2_requests)),
             ("smb2_responses", rows(&COMMANDS, &self.smb2_responses)),
             (
                 "other_smb",
-                rows(&["encrypted", "compressed", "smb1"], &transforms),
+                rows(&["encrypted", "opened", "compressed", "smb1"], &transforms),
             ),
+            ("signatures", rows(&["right", "wrong"], &signatures)),
             ("rpc_fragments", rows(&PACKET_TYPES, &self.rpc_fragments)),
         ]
     }
@@ -297,7 +316,7 @@ mod tests {
         std::iter::from_fn(|| output.poll())
             .map(|event| match event {
                 Event::Exchange(exchange) => exchange.call_id,
-                Event::Gap(_) => 0,
+                Event::Gap(_) | Event::BadSignature(_) => 0,
             })
             .collect()
     }

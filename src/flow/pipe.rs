@@ -10,10 +10,12 @@
 //! become a gap. Where a bind was seen, only the bind counts.
 
 use super::exchange::{
-    Answer, Direction, Evidence, Exchange, GapLayer, GapReason, Link, Request, SmbProtection,
+    Answer, BadSignature, Direction, Evidence, Exchange, GapLayer, GapReason, Link, Request,
+    SmbProtection,
 };
 use super::output::{Output, Ticket};
 use super::rpc::{self, Offer, Outcome};
+use super::rpc_security::{self, PipeSecurity};
 use super::smb::Mishap;
 use fsrvp_wire::fsrvp::{Call, Opnum, PIPE, Reply};
 use fsrvp_wire::ndr::{Representation, TransferSyntax};
@@ -35,9 +37,6 @@ const UNDECIDED_MAX: usize = 64;
 
 /// MS-RPCE 2.2.1.1.8: RPC_C_AUTHN_LEVEL_CONNECT: only the bind is authenticated.
 const LEVEL_CONNECT: u8 = 2;
-
-/// MS-RPCE 2.2.1.1.8: RPC_C_AUTHN_LEVEL_PKT_PRIVACY: stubs are sealed.
-const LEVEL_PRIVACY: u8 = 6;
 
 /// The SMB message that carried bytes of the pipe.
 pub(super) struct Carrier<'a> {
@@ -95,6 +94,8 @@ pub(super) struct Pipe {
     offers: BTreeMap<u32, Vec<Offer>>,
     /// The level of the association's security context; `None` before any bind was seen.
     level: Option<u8>,
+    /// The security contexts of the association; `None` without keys.
+    security: Option<Box<PipeSecurity>>,
     client: Lane,
     server: Lane,
     calls: BTreeMap<u32, Open>,
@@ -120,6 +121,7 @@ impl Pipe {
             contexts: HashMap::new(),
             offers: BTreeMap::new(),
             level: None,
+            security: None,
             client: Lane::default(),
             server: Lane::default(),
             calls: BTreeMap::new(),
@@ -189,6 +191,9 @@ impl Pipe {
 
     /// Takes the news that bytes of a direction may be missing: what was only begun stays so.
     pub(super) fn lost(&mut self, direction: Direction) {
+        if let Some(security) = &mut self.security {
+            security.lost(direction);
+        }
         let lane = self.lane(direction);
         lane.adrift = true;
         lane.bytes.clear();
@@ -237,9 +242,12 @@ impl Pipe {
         output: &mut Output,
         gaps: &mut Gaps,
     ) {
-        let pdu = match Pdu::parse(bytes) {
+        let mut pdu = match Pdu::parse(bytes) {
             Ok(pdu) => pdu,
             Err(error) => {
+                if let Some(security) = &mut self.security {
+                    security.lost(carrier.direction);
+                }
                 gaps.push(gap(carrier, GapReason::Broken(error), bytes.len()));
                 return;
             }
@@ -249,6 +257,7 @@ impl Pipe {
         if let Some(counter) = output.counters.rpc_fragments.get_mut(counter) {
             *counter += 1;
         }
+        let unread = self.unseal(carrier, (&mut pdu, bytes), evidence, output, gaps);
         match &pdu.body {
             Body::Bind(bind) | Body::AlterContext(bind) => self.bind(&pdu, &rpc::offers(bind)),
             Body::BindAck(ack) | Body::AlterContextResp(ack) => {
@@ -259,18 +268,53 @@ impl Pipe {
             }
             Body::Auth3(_) => self.see_level(&pdu),
             Body::Request(request) => {
-                self.request(carrier, (&pdu, request), evidence, output, gaps);
+                let request = (&pdu, request, unread);
+                self.request(carrier, request, evidence, output, gaps);
             }
             Body::Response(response) => {
-                let answer = (response.context_id, response.stub.as_slice(), None);
+                let stub = unread.map_or(Ok(response.stub.as_slice()), Err);
+                let answer = (response.context_id, stub, None);
                 self.answer(carrier, &pdu, answer, evidence, (output, gaps));
             }
             Body::Fault(fault) => {
-                let answer = (fault.context_id, &[][..], Some(fault.status.0));
+                let answer = (fault.context_id, Ok(&[][..]), Some(fault.status.0));
                 self.answer(carrier, &pdu, answer, evidence, (output, gaps));
             }
             _ => {}
         }
+    }
+
+    /// Checks a fragment and opens its stub; returns why that is not possible. What cannot be
+    /// opened is not counted as read, whatever the keys.
+    fn unseal(
+        &mut self,
+        carrier: &Carrier<'_>,
+        (pdu, bytes): (&mut Pdu, &[u8]),
+        evidence: &Evidence,
+        output: &mut Output,
+        gaps: &mut Gaps,
+    ) -> Option<GapReason> {
+        let Some(keys) = output.shared.keys().cloned() else {
+            return rpc_security::sealed(pdu).then_some(GapReason::Sealed);
+        };
+        let security = self.security.get_or_insert_with(Box::default);
+        let opened = security.fragment(carrier.direction, pdu, bytes, evidence, &keys);
+        output.counters.right_signatures += opened.right;
+        for wrong in opened.wrong {
+            output.bad_signature(BadSignature {
+                link: Arc::clone(carrier.link),
+                direction: wrong.direction,
+                signed: wrong.signed,
+                evidence: wrong.evidence,
+            });
+        }
+        if let Some(reason) = opened.unchecked {
+            gaps.push(gap(carrier, reason, bytes.len()));
+        }
+        if let Some(clear) = opened.clear {
+            *pdu = clear;
+        }
+        opened.unread
     }
 
     fn see_level(&mut self, pdu: &Pdu) {
@@ -330,7 +374,7 @@ impl Pipe {
     fn request(
         &mut self,
         carrier: &Carrier<'_>,
-        (pdu, request): (&Pdu, &RpcRequest),
+        (pdu, request, unread): (&Pdu, &RpcRequest, Option<GapReason>),
         evidence: &Evidence,
         output: &mut Output,
         gaps: &mut Gaps,
@@ -342,8 +386,8 @@ impl Pipe {
             None if self.bound => return,
             None => None,
         };
-        if rpc::auth_level(pdu) == Some(LEVEL_PRIVACY) {
-            gaps.push(gap(carrier, GapReason::Sealed, stub.len()));
+        if let Some(reason) = unread {
+            gaps.push(gap(carrier, reason, stub.len()));
             return;
         }
         if rpc::is_first(pdu) {
@@ -444,7 +488,7 @@ impl Pipe {
         &mut self,
         carrier: &Carrier<'_>,
         pdu: &Pdu,
-        (context, stub, fault): (u16, &[u8], Option<u32>),
+        (context, stub, fault): (u16, Result<&[u8], GapReason>, Option<u32>),
         evidence: &Evidence,
         (output, gaps): (&mut Output, &mut Gaps),
     ) {
@@ -452,17 +496,16 @@ impl Pipe {
             .calls
             .get(&pdu.header.call_id)
             .is_some_and(|open| open.context == context);
-        let sealed = fault.is_none() && rpc::auth_level(pdu) == Some(LEVEL_PRIVACY);
+        let length = pdu.body.stub().map_or(0, <[u8]>::len);
         if !matches {
             let reason = match self.context(context) {
                 Some(Context::Other) => return,
-                Some(Context::Fsrvp(_)) if sealed => GapReason::Sealed,
-                Some(Context::Fsrvp(_)) => GapReason::NoRequest,
+                Some(Context::Fsrvp(_)) => stub.err().unwrap_or(GapReason::NoRequest),
                 None if self.bound => return,
                 None if self.is_fsrvp => GapReason::NoRequest,
                 None => GapReason::UnknownInterface,
             };
-            gaps.push(gap(carrier, reason, stub.len()));
+            gaps.push(gap(carrier, reason, length));
             return;
         }
         let Some(open) = self.calls.get_mut(&pdu.header.call_id) else {
@@ -471,13 +514,13 @@ impl Pipe {
         if let Some(exchange) = output.waiting(open.ticket) {
             exchange.answer_evidence.extend(evidence);
         }
-        let answer = match fault {
-            Some(status) => Answer::Fault(status),
-            None if sealed => {
-                gaps.push(gap(carrier, GapReason::Sealed, stub.len()));
+        let answer = match (fault, stub) {
+            (Some(status), _) => Answer::Fault(status),
+            (None, Err(reason)) => {
+                gaps.push(gap(carrier, reason, length));
                 Answer::Missing
             }
-            None => {
+            (None, Ok(stub)) => {
                 if open.answer.len() + stub.len() > STUB_MAX {
                     gaps.push(gap(carrier, GapReason::TooLong, stub.len()));
                     open.answer.clear();

@@ -4,10 +4,13 @@
 //! then use a tree or an open on any of them.
 
 use super::exchange::Direction;
+use super::keys::KeyRing;
 use super::pipe::Pipe;
+use super::session_keys::{Algorithms, SessionCrypto};
 use fsrvp_wire::smb2::FileId;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// How many pipes may be open at one time; the oldest is let go.
 pub(super) const PIPES_MAX: usize = 8192;
@@ -36,9 +39,48 @@ pub(super) struct Shared {
     next_pipe: PipeId,
     /// How many bytes all pipes keep because more is to come.
     kept_bytes: usize,
+    /// What the user gave; `None` where nothing shall be opened or checked.
+    keys: Option<Arc<KeyRing>>,
+    /// The keys of each session, once it was looked for; those without any are empty.
+    crypto: HashMap<SessionKey, SessionCrypto>,
 }
 
 impl Shared {
+    pub(super) fn set_keys(&mut self, keys: KeyRing) {
+        self.keys = (!keys.is_empty()).then(|| Arc::new(keys));
+    }
+
+    pub(super) fn keys(&self) -> Option<&Arc<KeyRing>> {
+        self.keys.as_ref()
+    }
+
+    /// The keys of a session whose logon was seen.
+    pub(super) fn set_crypto(&mut self, session: SessionKey, crypto: SessionCrypto) {
+        if self.crypto.len() < NAMES_MAX || self.crypto.contains_key(&session) {
+            self.crypto.insert(session, crypto);
+        }
+    }
+
+    /// The keys of a session: those of its logon, or those that the user gave.
+    pub(super) fn crypto(
+        &mut self,
+        session: SessionKey,
+        algorithms: Algorithms,
+    ) -> Option<&mut SessionCrypto> {
+        let keys = self.keys.as_ref()?;
+        if self.crypto.len() >= NAMES_MAX && !self.crypto.contains_key(&session) {
+            return None;
+        }
+        let crypto = self.crypto.entry(session).or_insert_with(|| {
+            let mut crypto = SessionCrypto::default();
+            for given in keys.sessions_of(session.1) {
+                crypto.add_given(given, algorithms, None);
+            }
+            crypto
+        });
+        (!crypto.is_empty()).then_some(crypto)
+    }
+
     /// A connection uses the session; returns whether it is the first one.
     pub(super) fn join(&mut self, session: SessionKey) -> bool {
         if self.sessions.len() >= NAMES_MAX && !self.sessions.contains_key(&session) {
@@ -60,6 +102,7 @@ impl Shared {
             return Vec::new();
         }
         self.sessions.remove(&session);
+        self.crypto.remove(&session);
         self.trees.retain(|(key, _), _| *key != session);
         self.files.retain(|(key, _), _| *key != session);
         let ended: Vec<Pipe> = self

@@ -1,14 +1,19 @@
 //! What the SMB2 messages of one connection mean, as far as pipes need it: the dialect, sessions,
 //! trees, opens, and which reply belongs to which request.
 //!
-//! What belongs to sessions is kept in [`super::shared`]. Only what concerns pipes is remembered. A file on a disk share leaves no trace, so that the
-//! memory of a connection does not grow with the traffic on it.
+//! What belongs to sessions is kept in [`super::shared`]. Only what concerns pipes is remembered.
+//! A file on a disk share leaves no trace, so that the memory of a connection does not grow with
+//! the traffic on it.
+
+mod guard;
+mod secured;
 
 use super::exchange::{Direction, Evidence, Gap, GapLayer, GapReason, Link, SmbProtection};
-use super::framing::{Element, Kind, Place, Trouble};
+use super::framing::{Element, Kind, Place, Trouble, Want};
 use super::output::Output;
 use super::pipe::{Carrier, Pipe};
 use super::shared::{PipeId, SessionKey};
+use fsrvp_wire::smb2::compression::CompressionHeader;
 use fsrvp_wire::smb2::error::is_error_response;
 use fsrvp_wire::smb2::ioctl::CtlCode;
 use fsrvp_wire::smb2::tree_connect::ShareType;
@@ -17,6 +22,7 @@ use fsrvp_wire::smb2::{
     negotiate, read, tree_connect, write,
 };
 use fsrvp_wire::{ErrorKind, Layer, ParseError};
+use guard::Guard;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +72,8 @@ pub(super) struct Tracker {
     before: Before,
     gathered: Vec<Gap>,
     seen: bool,
+    /// What is needed to check and open messages; `None` without keys.
+    guard: Option<Box<Guard>>,
 }
 
 impl Tracker {
@@ -78,17 +86,23 @@ impl Tracker {
             before: Before::default(),
             gathered: Vec::new(),
             seen: false,
+            guard: None,
         }
     }
 
-    /// Whether the element that begins with `head` is needed as a whole.
-    pub(super) fn wants(&self, kind: Kind, head: &[u8], output: &Output) -> bool {
-        let Some(header) = smb2_header(kind, head) else {
-            return false;
-        };
+    /// What of the element that begins with `head` is needed.
+    pub(super) fn wants(&mut self, kind: Kind, head: &[u8], output: &mut Output) -> Want {
+        let header = smb2_header(kind, head);
+        match &header {
+            Some(header) if self.wants_whole(header, head, output) => Want::Whole,
+            _ => self.wants_secured(kind, head, header.as_ref(), output),
+        }
+    }
+
+    fn wants_whole(&self, header: &Header, head: &[u8], output: &Output) -> bool {
         let of = match header.flags.contains(HeaderFlags::RELATED_OPERATIONS) {
             true => self.before,
-            false => Before::of(&header),
+            false => Before::of(header),
         };
         match (header.command, header.is_response()) {
             (Command::NEGOTIATE, true) => true,
@@ -120,22 +134,29 @@ impl Tracker {
             output.counters.smb_connections += 1;
         }
         match element.kind {
-            Kind::Smb2 => {}
-            Kind::Smb1 => {
-                output.counters.smb1 += 1;
-                return;
-            }
+            Kind::Smb2 => self.message(direction, element, output),
+            Kind::Smb1 => output.counters.smb1 += 1,
             Kind::Encrypted => {
                 output.counters.encrypted += 1;
-                return self.opaque(direction, element, GapReason::Encrypted, output);
+                self.encrypted(direction, element, output);
             }
             Kind::Compressed => {
                 output.counters.compressed += 1;
-                return self.opaque(direction, element, GapReason::Compressed, output);
+                let header = CompressionHeader::parse(element.bytes).ok();
+                let algorithm = header.map(|(header, _)| header.compression_algorithm.0);
+                let reason = GapReason::Compressed(algorithm);
+                self.opaque(direction, element, reason, output);
             }
         }
+    }
+
+    /// Takes an SMB2 message, plain or from inside of an encrypted one.
+    fn message(&mut self, direction: Direction, element: &Element<'_>, output: &mut Output) {
         let outcome = Header::parse(element.bytes).and_then(|header| {
             count(&header, output);
+            if self.guard.is_some() {
+                self.inspect(direction, &header, element, output);
+            }
             match header.is_response() {
                 false => self.request(direction, &header, element, output),
                 true => self.response(direction, &header, element, output),
@@ -174,6 +195,9 @@ impl Tracker {
     /// Takes the news that messages of a direction may be missing: what was only begun on any pipe
     /// cannot be completed.
     pub(super) fn lost(&mut self, direction: Direction, output: &mut Output) {
+        if let Some(guard) = &mut self.guard {
+            guard.lost();
+        }
         for session in &self.sessions {
             let key = (self.link.server.ip(), *session);
             output.shared.lost(key, direction);
@@ -414,9 +438,13 @@ impl Tracker {
         let carrier = Carrier {
             link: &self.link,
             dialect: self.dialect,
-            smb: match header.flags.contains(HeaderFlags::SIGNED) {
-                true => SmbProtection::Signed,
-                false => SmbProtection::Plain,
+            smb: match (
+                element.encrypted,
+                header.flags.contains(HeaderFlags::SIGNED),
+            ) {
+                (true, _) => SmbProtection::Encrypted,
+                (false, true) => SmbProtection::Signed,
+                (false, false) => SmbProtection::Plain,
             },
             direction,
             offset: element.offset,

@@ -1,13 +1,15 @@
 //! `fsrvp decode`: the FSRVP calls of capture files, as a timeline or as JSON lines.
 
 mod json;
+mod keys;
 mod text;
 
 use crate::capture::link::{Decapsulator, Passed};
 use crate::capture::{CaptureError, CaptureReader, unpacked};
 use crate::flow::tcp::Stamp;
-use crate::flow::{Counters, Dissector, Event};
+use crate::flow::{Counters, Dissector, Event, KeyRing};
 use crate::outcome::ExitStatus;
+use crate::requirement::FileError;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -32,6 +34,9 @@ pub struct DecodeOptions {
     pub format: Format,
     /// Also print how many SMB2 messages and RPC fragments of each kind were met.
     pub all: bool,
+    /// The file with passwords and session keys for all captures; without it, that of each capture
+    /// which has its name and ends in `.keys.toml`, where there is one.
+    pub keys: Option<PathBuf>,
 }
 
 /// Why decoding stopped.
@@ -55,6 +60,17 @@ pub enum DecodeError {
         /// What is wrong with it, and where.
         source: CaptureError,
     },
+    /// The keys could not be read.
+    #[error("keys file {path} cannot be read: {source}; give the path of a readable file")]
+    OpenKeys {
+        /// The file.
+        path: String,
+        /// The error of the system.
+        source: std::io::Error,
+    },
+    /// The keys are wrong.
+    #[error("keys file {0}; nothing was decoded")]
+    Keys(FileError),
     /// The output could not be written.
     #[error("the output cannot be written: {0}; give another --output")]
     Output(#[from] std::io::Error),
@@ -105,8 +121,16 @@ pub fn decode(options: &DecodeOptions, out: &mut dyn Write) -> Result<ExitStatus
     };
     let mut totals = Totals::default();
     let mut outcome = Ok(());
+    let given = match &options.keys {
+        Some(path) => Some(keys::read(path)?),
+        None => None,
+    };
     for path in &options.captures {
-        outcome = decode_file(path, &mut totals, printer.as_mut(), out);
+        let keys = match &given {
+            Some(keys) => Ok(keys.clone()),
+            None => keys::beside(path),
+        };
+        outcome = keys.and_then(|keys| decode_file(path, keys, &mut totals, printer.as_mut(), out));
         if outcome.is_err() {
             break;
         }
@@ -118,11 +142,15 @@ pub fn decode(options: &DecodeOptions, out: &mut dyn Write) -> Result<ExitStatus
         printer.summary(&totals, out)?;
         out.flush()?;
     }
-    outcome.map(|()| ExitStatus::AsExpected)
+    outcome.map(|()| match totals.messages.bad_signatures {
+        0 => ExitStatus::AsExpected,
+        _ => ExitStatus::Deviates,
+    })
 }
 
 fn decode_file(
     path: &Path,
+    keys: KeyRing,
     totals: &mut Totals,
     printer: &mut dyn Printer,
     out: &mut dyn Write,
@@ -142,7 +170,7 @@ fn decode_file(
     };
     let mut reader = CaptureReader::new(source).map_err(stopped)?;
     let mut decapsulator = Decapsulator::new();
-    let mut dissector = Dissector::new();
+    let mut dissector = Dissector::with_keys(keys);
     let mut clock = Clock::default();
     let mut failure = None;
     while let Some(packet) = reader.next_packet() {

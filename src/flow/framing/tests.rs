@@ -13,8 +13,11 @@ struct Seen {
 
 impl Sink for Seen {
     /// Messages with an odd command are wanted.
-    fn wants(&mut self, _: Kind, head: &[u8]) -> bool {
-        head.get(12).is_some_and(|command| command % 2 == 1)
+    fn wants(&mut self, _: Kind, head: &[u8]) -> Want {
+        match head.get(12).is_some_and(|command| command % 2 == 1) {
+            true => Want::Whole,
+            false => Want::Head,
+        }
     }
 
     fn element(&mut self, element: Element<'_>) {

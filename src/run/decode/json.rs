@@ -1,7 +1,7 @@
 //! One JSON object a line.
 
 use super::{Printer, Totals};
-use crate::flow::{Answer, Event, Exchange, Gap, Request};
+use crate::flow::{Answer, BadSignature, Direction, Event, Exchange, Gap, Request};
 use fsrvp_wire::fsrvp::{Call, Reply};
 use fsrvp_wire::ndr::WideString;
 use serde_json::{Map, Value, json};
@@ -28,6 +28,7 @@ impl Printer for Json {
                 call(capture, self.calls, exchange)
             }
             Event::Gap(found) => gap(capture, found),
+            Event::BadSignature(found) => bad_signature(capture, found),
         };
         writeln!(out, "{line}")
     }
@@ -57,7 +58,7 @@ impl Printer for Json {
             "sessions": totals.sessions,
             "calls": totals.calls,
             "gaps": totals.gaps,
-            "findings": 0,
+            "findings": totals.messages.bad_signatures,
             "seconds": seconds(totals.span),
         });
         writeln!(out, "{line}")
@@ -165,6 +166,31 @@ fn gap(capture: &str, gap: &Gap) -> Value {
         "offset": gap.offset_bytes,
         "bytes": gap.length_bytes,
         "count": gap.count,
+    })
+}
+
+/// The role of who sent something.
+pub(super) fn sender(direction: Direction) -> &'static str {
+    match direction {
+        Direction::ClientToServer => "client",
+        Direction::ServerToClient => "server",
+    }
+}
+
+fn bad_signature(capture: &str, found: &BadSignature) -> Value {
+    json!({
+        "type": "finding",
+        "capture": capture,
+        "time_s": seconds(found.evidence.time),
+        "stream": found.link.stream,
+        "client": found.link.client.to_string(),
+        "server": found.link.server.to_string(),
+        "requirement": null,
+        "section": found.signed.section(),
+        "by": sender(found.direction),
+        "expected": format!("a signature over the {} by the key of its session", found.signed),
+        "seen": "another one",
+        "frames": found.evidence.frames,
     })
 }
 

@@ -1,8 +1,8 @@
 //! One line a call, for people.
 
-use super::json::{dialect, method, request, response, rpc_auth};
+use super::json::{dialect, method, request, response, rpc_auth, sender};
 use super::{Printer, Totals};
-use crate::flow::{Answer, Event, Exchange, Gap, Request};
+use crate::flow::{Answer, BadSignature, Event, Exchange, Gap, Request};
 use serde_json::Value;
 use std::io::Write;
 use std::time::Duration;
@@ -32,6 +32,7 @@ impl Printer for Text {
                 writeln!(out, "  {}", call(exchange))
             }
             Event::Gap(found) => writeln!(out, "  {}", gap(found)),
+            Event::BadSignature(found) => writeln!(out, "  {}", bad_signature(found)),
         }
     }
 
@@ -46,9 +47,13 @@ impl Printer for Text {
     }
 
     fn summary(&mut self, totals: &Totals, out: &mut dyn Write) -> std::io::Result<()> {
+        let wrong = match totals.messages.bad_signatures {
+            0 => String::new(),
+            count => format!(" {count} wrong signatures,"),
+        };
         writeln!(
             out,
-            "{} calls, {} gaps; {} packets, {} connections, {} of them SMB, {} sessions, {}",
+            "{} calls,{wrong} {} gaps; {} packets, {} connections, {} of them SMB, {} sessions, {}",
             totals.calls,
             totals.gaps,
             totals.packets,
@@ -128,6 +133,18 @@ fn gap(gap: &Gap) -> String {
         gap.length_bytes,
         gap.link.stream,
         gap.reason,
+    )
+}
+
+fn bad_signature(found: &BadSignature) -> String {
+    format!(
+        "{:>6} {}  -- finding: the {}'s signature over a {} on stream {} is wrong ({})",
+        found.evidence.frames.first().unwrap_or(&0),
+        clock(found.evidence.time),
+        sender(found.direction),
+        found.signed,
+        found.link.stream,
+        found.signed.section(),
     )
 }
 

@@ -178,6 +178,19 @@ impl RpcSecurity {
         Ok(Pdu::parse(&opened)?)
     }
 
+    /// RFC 4178 5, MS-SPNG 3.3.5.1: checks the peer's signature over the list of mechanisms, which
+    /// comes before its first PDU and begins the RC4 states anew.
+    ///
+    /// This is for who follows a recorded logon; SPNEGO's own roles in this crate do it themselves.
+    ///
+    /// # Errors
+    /// [`ContextError::WrongSignature`]; the states begin anew all the same.
+    pub fn verify_mech_list(&mut self, mech_types: &[u8], mic: &[u8]) -> Result<(), ContextError> {
+        let verdict = self.context.verify(mech_types, mic);
+        self.context.reset_cipher_states();
+        verdict
+    }
+
     fn check_trailer(&self, trailer: &SecurityTrailer) -> Result<(), SecurityError> {
         let field = if trailer.auth_type != self.auth_type {
             "auth_type"

@@ -203,7 +203,7 @@ impl Acceptor {
     ) -> Result<Proved, LogonError> {
         let response = &message.nt_challenge_response;
         let (proof, temp) = response.split_at_checked(16).ok_or(LogonError::NotNtlmV2)?;
-        if response.len() < NTLM_V2_RESPONSE_MIN || !temp.starts_with(&[1, 1]) {
+        if !is_ntlm_v2(response) {
             return Err(LogonError::NotNtlmV2);
         }
         let names = user.zip(domain);
@@ -254,15 +254,20 @@ struct Proved {
     mic_promised: bool,
 }
 
+/// MS-NLMP 2.2.2.8: whether a response is long enough for version 2 and says that it is.
+pub(super) fn is_ntlm_v2(response: &[u8]) -> bool {
+    response.len() >= NTLM_V2_RESPONSE_MIN && response.get(16..18) == Some(&[1, 1])
+}
+
 /// MS-NLMP 3.2.5.1.2: no user, no NT response, and an LM response that is empty or one zero byte.
-fn is_anonymous(message: &AuthenticateMessage) -> bool {
+pub(super) fn is_anonymous(message: &AuthenticateMessage) -> bool {
     message.user_name.is_empty()
         && message.nt_challenge_response.is_empty()
         && matches!(message.lm_challenge_response.as_slice(), [] | [0])
 }
 
 /// The key that the client chose, or the key exchange key where none is exchanged.
-fn exported_session_key(
+pub(super) fn exported_session_key(
     message: &AuthenticateMessage,
     flags: NegotiateFlags,
     key_exchange_key: Secret<16>,
@@ -304,7 +309,7 @@ fn check_mic(
 }
 
 /// A name on the wire as text: UTF-16, or ASCII where the message is not in Unicode.
-fn text(bytes: &[u8], flags: NegotiateFlags) -> Option<String> {
+pub(super) fn text(bytes: &[u8], flags: NegotiateFlags) -> Option<String> {
     if !flags.contains(NegotiateFlags::UNICODE) {
         return bytes
             .is_ascii()

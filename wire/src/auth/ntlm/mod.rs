@@ -6,6 +6,7 @@ pub mod crypto;
 mod flags;
 mod initiator;
 mod messages;
+mod witness;
 
 pub use acceptor::{Accepted, Acceptor, AcceptorConfig, Lookup};
 pub use context::{Role, SIGNATURE_LEN, SecurityContext};
@@ -16,6 +17,7 @@ pub use messages::authenticate::AuthenticateMessage;
 pub use messages::av_pairs::{AvId, AvPair, AvPairs};
 pub use messages::challenge::ChallengeMessage;
 pub use messages::negotiate::NegotiateMessage;
+pub use witness::{Witnessed, WitnessedChallenge};
 
 use crate::error::ParseError;
 

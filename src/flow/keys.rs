@@ -1,0 +1,65 @@
+//! The keys that a user hands in: passwords, hashes and session keys.
+
+use fsrvp_wire::auth::ntlm::NtHash;
+use fsrvp_wire::security::{Cipher, SecretKey, SigningAlgorithm};
+
+/// A user whose NTLM logons can be opened.
+#[derive(Debug, Clone)]
+pub struct UserKey {
+    /// The name, for messages; logons are told by their proof, not by their names.
+    pub name: String,
+    /// The hash of the password.
+    pub nt_hash: NtHash,
+}
+
+/// What is known of one SMB session: the key of its logon, or keys that follow from it.
+#[derive(Debug, Clone, Default)]
+pub struct SmbSessionKey {
+    /// The id of the session.
+    pub session_id: u64,
+    /// What the authentication protocol gave, in its full length; empty where it is not known.
+    pub session_key: SecretKey,
+    /// `Session.SigningKey`, where it is known by itself.
+    pub signing_key: Option<SecretKey>,
+    /// The key for what the client encrypts, where it is known by itself.
+    pub client_to_server: Option<SecretKey>,
+    /// The key for what the server encrypts, where it is known by itself.
+    pub server_to_client: Option<SecretKey>,
+    /// How messages are signed; `None` where the capture shall tell.
+    pub signing: Option<SigningAlgorithm>,
+    /// How messages are encrypted; `None` where the capture shall tell.
+    pub cipher: Option<Cipher>,
+}
+
+/// All keys for a capture.
+#[derive(Debug, Clone, Default)]
+pub struct KeyRing {
+    users: Vec<UserKey>,
+    sessions: Vec<SmbSessionKey>,
+}
+
+impl KeyRing {
+    /// The keys of `users` and `sessions`.
+    #[must_use]
+    pub fn new(users: Vec<UserKey>, sessions: Vec<SmbSessionKey>) -> Self {
+        KeyRing { users, sessions }
+    }
+
+    /// Whether there is no key at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.sessions.is_empty()
+    }
+
+    pub(super) fn hashes(&self) -> impl Iterator<Item = &NtHash> {
+        self.users.iter().map(|user| &user.nt_hash)
+    }
+
+    /// The entries for a session id. There may be several: a server that was started again may
+    /// have given an id once more.
+    pub(super) fn sessions_of(&self, session_id: u64) -> impl Iterator<Item = &SmbSessionKey> {
+        self.sessions
+            .iter()
+            .filter(move |session| session.session_id == session_id)
+    }
+}
