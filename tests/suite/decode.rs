@@ -37,6 +37,7 @@ fn decoded(path: &Path, format: Format) -> (String, Result<(), DecodeError>) {
         captures: vec![path.to_owned()],
         format,
         all: false,
+        keys: None,
     };
     let mut out = Vec::new();
     let outcome = decode(&options, &mut out).map(|_| ());
