@@ -3,6 +3,7 @@
 use crate::ParseError;
 use crate::error::ErrorKind;
 use crate::ndr::{Reader, Writer};
+use std::fmt;
 
 /// How many code units one string may have; a stub of one fragment holds half as many.
 pub const STRING_UNITS_MAX: usize = 0x1_0000;
@@ -11,7 +12,7 @@ pub const STRING_UNITS_MAX: usize = 0x1_0000;
 ///
 /// Counts are in code units and include the terminating NUL. The values are open: see
 /// [`WideString::is_legal`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct WideString {
     /// How many units the receiver must have room for.
     pub max_count: u64,
@@ -21,6 +22,21 @@ pub struct WideString {
     pub actual_count: u64,
     /// The code units that travel, the terminating NUL included where there is one.
     pub units: Vec<u16>,
+}
+
+/// A legal string as its text; any other with its counts, since those are what is wrong with it.
+impl fmt::Debug for WideString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_legal() {
+            return fmt::Debug::fmt(&self.text(), f);
+        }
+        f.debug_struct("WideString")
+            .field("max_count", &self.max_count)
+            .field("offset", &self.offset)
+            .field("actual_count", &self.actual_count)
+            .field("units", &String::from_utf16_lossy(&self.units))
+            .finish()
+    }
 }
 
 impl WideString {
