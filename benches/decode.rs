@@ -186,6 +186,7 @@ fn options(capture: &Path, format: Format) -> DecodeOptions {
         captures: vec![capture.to_owned()],
         format,
         all: true,
+        keys: None,
     }
 }
 
