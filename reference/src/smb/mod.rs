@@ -8,7 +8,7 @@
 //!   the server's policy or the client asks for signing.
 //! - What a peer sends can end its own connection and nothing else. Everything that a peer can
 //!   make grow has a limit in [`limits`].
-//! - A request that has to wait holds up no other: each frame is a [`chain`] of its own.
+//! - A request that has to wait holds up no other: each frame is a `chain` of its own.
 
 mod chain;
 mod connection;
