@@ -72,6 +72,8 @@ pub(super) struct Tracker {
     before: Before,
     gathered: Vec<Gap>,
     seen: bool,
+    /// Whether requests may be missing.
+    requests_lost: bool,
     /// What is needed to check and open messages; `None` without keys.
     guard: Option<Box<Guard>>,
 }
@@ -86,6 +88,7 @@ impl Tracker {
             before: Before::default(),
             gathered: Vec::new(),
             seen: false,
+            requests_lost: false,
             guard: None,
         }
     }
@@ -195,6 +198,7 @@ impl Tracker {
     /// Takes the news that messages of a direction may be missing: what was only begun on any pipe
     /// cannot be completed.
     pub(super) fn lost(&mut self, direction: Direction, output: &mut Output) {
+        self.requests_lost |= direction == Direction::ClientToServer;
         if let Some(guard) = &mut self.guard {
             guard.lost();
         }
@@ -364,6 +368,7 @@ impl Tracker {
             return Ok(());
         }
         let Some(awaited) = self.awaited(header, element, output) else {
+            self.unexpected(header, output);
             return Ok(());
         };
         let failed = is_error_response(header.command, header.status);
@@ -407,6 +412,24 @@ impl Tracker {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Takes a response whose request is not known. One to a READ of a pipe tells nothing of its
+    /// pipe: where requests were lost, it may have brought bytes of any of them.
+    fn unexpected(&mut self, header: &Header, output: &mut Output) {
+        let session = (self.link.server.ip(), header.session_id);
+        let tree = match header.flags.contains(HeaderFlags::ASYNC_COMMAND) {
+            true => None,
+            false => output.shared.is_ipc(session, header.tree_id),
+        };
+        let brings_data = !is_error_response(header.command, header.status);
+        if self.requests_lost
+            && header.command == Command::READ
+            && brings_data
+            && tree != Some(false)
+        {
+            output.shared.lost(session, Direction::ServerToClient);
+        }
     }
 
     /// What a response is for. One whose request was not seen still names its pipe where it

@@ -2,6 +2,7 @@
 
 mod cli;
 mod decode;
+mod keys;
 mod readme;
 mod robust;
 mod server;
