@@ -1,9 +1,12 @@
 //! Prepare, commit and expose: work that a caller waits for only so long, while others call.
 
+use super::methods::{
+    commit_shadow_copy_set, deadline, expose_shadow_copy_set, prepare_shadow_copy_set,
+};
 use super::plan::{Change, Plan, TimerChange};
 use super::{
     Agent, AgentError, BackendRef, CallToken, Completion, Effect, EffectFailed, EffectId, Now,
-    Status,
+    Status, Waiting,
 };
 use fsrvp_wire::fsrvp::{Call, Hresult, Opnum, Reply, ShadowCopyId, ShadowCopySetId};
 use std::time::Duration;
@@ -37,6 +40,27 @@ impl Long {
             .iter()
             .map(|(_, _, exposed)| exposed.clone())
             .collect()
+    }
+}
+
+impl Waiting {
+    /// When its caller stops waiting, where the method has a `TimeOutInMilliseconds`.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        let timeout_ms = match &self.call {
+            Call::PrepareShadowCopySet(request) => request.timeout_ms,
+            Call::CommitShadowCopySet(request) => request.timeout_ms,
+            Call::ExposeShadowCopySet(request) => request.timeout_ms,
+            _ => return None,
+        };
+        Some(deadline(self.arrived, timeout_ms))
+    }
+}
+
+fn too_late(method: Opnum) -> AgentError {
+    if method == Opnum::CommitShadowCopySet {
+        AgentError::CommitTimeout
+    } else {
+        AgentError::WaitTimeout
     }
 }
 
@@ -106,12 +130,16 @@ impl Agent {
     }
 
     /// Ends every wait for work on this set and makes sure that its outcome is taken back.
-    pub(super) fn cancel_long(&mut self, set: ShadowCopySetId) {
+    pub(super) fn cancel_long(&mut self, set: ShadowCopySetId, now: Now) {
         let Some(long) = self.long.as_mut().filter(|long| long.set == set) else {
             return;
         };
         long.cancelled = true;
         let (method, waiters) = (long.method, std::mem::take(&mut long.waiters));
+        if !waiters.is_empty() {
+            // Whatever comes of the call that cancels: the set is never left without a timer.
+            self.waited_in_vain(method, now);
+        }
         for (token, _) in waiters {
             self.refuse(token, method, &AgentError::WaitFailed);
         }
@@ -134,16 +162,60 @@ impl Agent {
         let method = long.method;
         // 3.1.4.5: a commit goes on and may be waited for again. Nothing in 3.1.4.6 and 3.1.4.13
         // lets a caller come back to an expose or a prepare, so those are taken back.
-        let error = if method == Opnum::CommitShadowCopySet {
-            AgentError::CommitTimeout
-        } else {
-            long.cancelled = true;
-            AgentError::WaitTimeout
-        };
-        let duration = self.duration_after(method, false);
-        self.set_timer(TimerChange::Start(duration), now);
+        long.cancelled |= method != Opnum::CommitShadowCopySet;
+        let error = too_late(method);
+        self.waited_in_vain(method, now);
         for (token, _) in late {
             self.refuse(token, method, &error);
+        }
+    }
+
+    /// Answers whoever has waited long enough for work that could not even begin, because other
+    /// work was under way.
+    pub(super) fn expire_queued(&mut self, now: Now) {
+        if self.plan.is_some() {
+            return;
+        }
+        let is_late = |waiting: &Waiting| {
+            let deadline = waiting.deadline();
+            deadline.is_some_and(|deadline| deadline <= now.monotonic)
+        };
+        while let Some(index) = self.inbox.iter().position(is_late) {
+            let Some(waiting) = self.inbox.remove(index) else {
+                return;
+            };
+            let method = waiting.call.opnum();
+            let error = match self.may_work(&waiting) {
+                Err(error) => error,
+                Ok(()) => {
+                    self.waited_in_vain(method, now);
+                    too_late(method)
+                }
+            };
+            self.refuse(waiting.token, method, &error);
+        }
+    }
+
+    /// What a prepare, commit or expose is refused for before any work.
+    fn may_work(&self, waiting: &Waiting) -> Result<(), AgentError> {
+        let states = match &waiting.call {
+            _ if !waiting.caller.is_permitted() => return Err(AgentError::AccessDenied),
+            Call::PrepareShadowCopySet(_) => prepare_shadow_copy_set::STATES,
+            Call::CommitShadowCopySet(_) => commit_shadow_copy_set::STATES,
+            Call::ExposeShadowCopySet(_) => expose_shadow_copy_set::STATES,
+            _ => return Ok(()),
+        };
+        let set = set_of(&waiting.call).ok_or(AgentError::UnknownSet)?;
+        self.set_in(set, states).map(|_| ())
+    }
+
+    /// Starts the timer after a call that got no outcome, unless another one still waits for it:
+    /// the timer stands still as long as anybody does.
+    fn waited_in_vain(&mut self, method: Opnum, now: Now) {
+        let waits = |long: &Long| !long.waiters.is_empty();
+        if !self.long.as_ref().is_some_and(waits) {
+            let duration = self.duration_after(method, false);
+            self.set_timer(TimerChange::Start(duration), now);
         }
     }
 
@@ -245,7 +317,7 @@ impl Agent {
             session: self.session.clone(),
             timer,
         };
-        let plan = Plan::new(&self.state, change, replies).or_else(undo, timer_on_failure);
+        let plan = Plan::new(self.stored.as_ref(), change, replies).or_else(undo, timer_on_failure);
         self.begin(plan, now);
     }
 

@@ -15,28 +15,54 @@
 //!
 //! # What the text leaves open, and what was decided
 //!
+//! Names and arguments:
 //! - *Host names* in a share name are never looked up, connected to or compared: the share alone
-//!   counts. Anything after `\\host\share` but one backslash names no share.
+//!   counts. Anything after `\\host\share` but one backslash names no share, so a malformed name is
+//!   answered like a share that there is not; 3.1.4.4, 3.1.4.9 and 3.1.4.10 have no code for it.
 //! - *A shadow copy of an exposed share* is not supported: an exposed share is itself a shadow
 //!   copy, and 3.1.4.4 speaks of the shares that a server's administrator made.
-//! - *Nil ids* stand for NULL and give E_INVALIDARG in every method (3.1.4); ClientShadowCopyId is
-//!   ignored, as MS-FSRVP <8> has it.
-//! - *A dropped or expired set* takes its exposed shares and backend snapshots with it: nothing
-//!   else could ever remove them.
-//! - *A copy that fails in Commit*: the text leaves the status at CreationInProgress, so a further
-//!   Commit starts again; what was made is removed.
-//! - *Expose that fails or is too late* takes back the shares that it made and may be repeated.
-//! - *Abort during Commit* ends the wait of whoever waits with FSRVP_E_WAIT_FAILED.
-//! - *GetShareMapping that fails* after the text has stopped the timer leaves the timer as it was:
-//!   otherwise one wrong id would switch off the clean-up.
-//! - *Abort and DeleteShareMapping* do not touch the timer, as the text has it; a timer that fires
-//!   with no set left only clears the context.
+//! - *Nil ids* stand for NULL and give E_INVALIDARG in every method (3.1.4), before the set's
+//!   status is looked at; ClientShadowCopyId is ignored, as MS-FSRVP <8> has it.
 //! - *Shares that share a file store* cannot be in one set (3.1.4.4 step 6).
 //! - *ShadowCopyShareName* is the share's bare name, as in 3.1.1.4 and 3.1.4.6 and as every known
-//!   server answers; 2.2.1.1 speaks of a UNC name.
-//! - *Hidden shares* (MS-FSRVP <9>): the exposed share of a share that ends in `$` ends in `$` too,
-//!   whether or not the client sent a trailing backslash.
-//! - *After a restart* an unfinished set stands as it was stored, without timer and context.
+//!   server answers; 2.2.1.1 speaks of a UNC name. Its id is written in lower case.
+//! - *Hidden shares* follow MS-FSRVP <9> by the letter: the exposed share ends in `$` where the
+//!   name that the client gave ends in `$\`, and nowhere else, for 3.1.4.6 itself knows no `$`.
+//! - *ShareNameUNC* is the name as AddToShadowCopySet brought it (3.1.1.4); *CreationTimestamp* is
+//!   the time of that call (3.1.4.4 step 7).
+//! - *ShadowCopyCompatibility* is zero: no backend here asks for anything to be off.
+//!
+//! Sets and long work:
+//! - *A dropped or expired set* takes its exposed shares and backend snapshots with it: nothing
+//!   else could ever remove them. What cannot be removed is left to the next start.
+//! - *Abort and DeleteShareMapping* whose removal fails give E_FAIL and change nothing, so that
+//!   they can be repeated (3.1.4.8 step 3). Abort works in every status: 3.1.4.8 checks none.
+//! - *A copy that fails in Commit*: the text leaves the status at CreationInProgress, so a further
+//!   Commit starts again; what was made is removed.
+//! - *A commit that is late* goes on; once it is done, without anybody waiting, a further Commit
+//!   finds the set Committed and is refused for its state, and Expose is the way on.
+//! - *Expose and Prepare that fail or are too late* are taken back and may be repeated. Calls about
+//!   the set wait while they run, for the status does not tell; during a commit it does.
+//! - *TimeOutInMilliseconds* runs from the arrival of the call, also where other work has to end
+//!   before its own can begin.
+//! - *Abort, or a dropping SetContext, during long work* ends the wait of whoever waits with
+//!   FSRVP_E_WAIT_FAILED.
+//!
+//! The Message Sequence Timer:
+//! - *A GetShareMapping that fails* after the text has stopped the timer leaves the timer as it
+//!   was: otherwise one wrong id would switch off the clean-up.
+//! - *The timer stands still* as long as anybody waits for long work, and starts when the last one
+//!   has been told that it took too long.
+//! - *Abort and DeleteShareMapping* do not touch the timer, and neither does a SetContext beyond
+//!   the retry limit, as the text has it; a timer that fires with no set left only clears the
+//!   context.
+//!
+//! Store and restart:
+//! - *A change that cannot be stored* did not happen: the call gives E_FAIL. Only an expiry goes on.
+//! - *After a restart* an unfinished set stands as it was stored, without timer and context: a
+//!   SetContext that finds no context keeps it (3.1.4.2), its timer or the next SetContext ends it.
+//! - *Contexts that are not persistent* (2.2.2.2) are kept over a restart like the others, for a
+//!   restart of this server is none of the machine; nothing is released by itself.
 
 mod caller;
 mod effect;
@@ -81,11 +107,13 @@ pub struct AgentConfig {
     pub versions: (u32, u32),
 }
 
-/// A call that waits until the plan in hand is done.
+/// A call that waits until the plan in hand, or work on its set, is done.
 struct Waiting {
     token: CallToken,
     caller: Caller,
     call: Call,
+    /// When it came: its `TimeOutInMilliseconds`, if it has one, runs from here.
+    arrived: Duration,
 }
 
 /// MS-FSRVP 3.1.1.1: the globals that live no longer than the process.
@@ -106,6 +134,8 @@ pub struct Agent {
     catalogue: Arc<dyn ShareCatalogue>,
     session: Session,
     state: State,
+    /// What the configuration store is known to hold.
+    stored: Option<State>,
     timer: Timer,
     plan: Option<Plan>,
     long: Option<Long>,
@@ -129,7 +159,9 @@ impl Agent {
             ids,
             catalogue,
             session: Session::default(),
-            state: restored.after_restart(),
+            // Nothing works on a commit any more: where one was under way, Commit starts it again.
+            state: restored.clone(),
+            stored: Some(restored),
             timer: Timer::default(),
             plan: None,
             long: None,
@@ -147,6 +179,7 @@ impl Agent {
             token,
             caller: caller.clone(),
             call,
+            arrived: now.monotonic,
         });
         self.drain(now);
     }
@@ -173,9 +206,10 @@ impl Agent {
     /// The time of [`Agent::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Now) {
         self.expire_waits(now);
+        self.expire_queued(now);
         if self.plan.is_none() && self.timer.is_due(now.monotonic) {
             self.timer.stop();
-            self.sequence_timer_expired();
+            self.sequence_timer_expired(now);
         }
         self.drain(now);
     }
@@ -194,13 +228,14 @@ impl Agent {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         let wait = self.long.as_ref().and_then(Long::next_deadline);
-        // The timer waits for a plan in hand: what it would remove may be about to be stored.
-        let timer = if self.plan.is_none() {
-            self.timer.deadline()
+        // All else waits for a plan in hand: what it would judge may be about to change.
+        let (queued, timer) = if self.plan.is_none() {
+            let queued = self.inbox.iter().filter_map(Waiting::deadline);
+            (queued.min(), self.timer.deadline())
         } else {
-            None
+            (None, None)
         };
-        [wait, timer].into_iter().flatten().min()
+        [wait, queued, timer].into_iter().flatten().min()
     }
 
     /// The sets as they stand (3.1.1.1 GlobalShadowCopySetTable).
@@ -238,13 +273,16 @@ impl Agent {
             let Some(waiting) = self.inbox.remove(index) else {
                 return;
             };
-            self.dispatch(waiting.token, &waiting.caller, waiting.call, now);
+            self.dispatch(waiting, now);
         }
     }
 
     fn next_effect(&mut self, effect: Effect) -> EffectId {
         self.last_effect += 1;
         let id = EffectId(self.last_effect);
+        if matches!(effect, Effect::Persist(_)) {
+            self.stored = None;
+        }
         self.effects.push_back((id, effect));
         id
     }

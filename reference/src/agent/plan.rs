@@ -35,6 +35,8 @@ enum Step {
 pub(super) struct Plan {
     /// The effect that is being carried out.
     pub(super) effect: Option<EffectId>,
+    /// What the store will hold when that effect succeeds.
+    persisting: Option<State>,
     steps: VecDeque<Step>,
     change: Option<Change>,
     replies: Vec<(CallToken, Reply)>,
@@ -46,17 +48,35 @@ pub(super) struct Plan {
 
 impl Plan {
     /// A plan that makes `change` hold, stores it where the store would differ, and then answers.
-    pub(super) fn new(stored: &State, change: Change, replies: Vec<(CallToken, Reply)>) -> Plan {
+    pub(super) fn new(
+        stored: Option<&State>,
+        change: Change,
+        replies: Vec<(CallToken, Reply)>,
+    ) -> Plan {
         let mut steps = VecDeque::new();
-        if change.state != *stored {
+        if stored != Some(&change.state) {
             steps.push_back(Step::Effect(Effect::Persist(change.state.clone())));
         }
         steps.push_back(Step::Apply);
         Plan {
             effect: None,
+            persisting: None,
             steps,
             change: Some(change),
             replies,
+            undo: None,
+            timer_on_failure: TimerChange::Keep,
+        }
+    }
+
+    /// A plan for what holds already: nobody is answered, and failures are for the log alone.
+    pub(super) fn of_effects(effects: impl IntoIterator<Item = Effect>) -> Plan {
+        Plan {
+            effect: None,
+            persisting: None,
+            steps: effects.into_iter().map(Step::Effect).collect(),
+            change: None,
+            replies: Vec::new(),
             undo: None,
             timer_on_failure: TimerChange::Keep,
         }
@@ -66,6 +86,14 @@ impl Plan {
     pub(super) fn first(mut self, effect: Effect) -> Plan {
         self.steps.push_front(Step::Effect(effect));
         self
+    }
+
+    /// Does this when the change is stored and before it holds; its failure fails the call and
+    /// brings `stored` back. So a crash leaves nothing that the store does not know to be gone.
+    pub(super) fn after_store(mut self, effect: Effect, stored: &State) -> Plan {
+        let apply = self.steps.len().saturating_sub(1);
+        self.steps.insert(apply, Step::Effect(effect));
+        self.or_else(Effect::Persist(stored.clone()), TimerChange::Keep)
     }
 
     /// Does this after the change holds; its failure is for the log alone.
@@ -95,6 +123,9 @@ impl Agent {
             return;
         };
         plan.effect = None;
+        if let (Some(state), Ok(_)) = (plan.persisting.take(), &result) {
+            self.stored = Some(state);
+        }
         match result {
             Err(failed) if plan.change.is_some() => self.fail_plan(failed, now),
             _ => self.advance_plan(now),
@@ -105,6 +136,9 @@ impl Agent {
         while let Some(plan) = self.plan.as_mut() {
             match plan.steps.pop_front() {
                 Some(Step::Effect(effect)) => {
+                    if let Effect::Persist(state) = &effect {
+                        plan.persisting = Some(state.clone());
+                    }
                     let id = self.next_effect(effect);
                     if let Some(plan) = self.plan.as_mut() {
                         plan.effect = Some(id);

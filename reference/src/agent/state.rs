@@ -93,12 +93,6 @@ impl State {
             .collect();
         State { sets }
     }
-
-    /// What a new process makes of the stored sets: nothing works on a commit any more, so a set
-    /// in CreationInProgress is one whose commit may be asked for again.
-    pub(super) fn after_restart(self) -> State {
-        self
-    }
 }
 
 impl ShadowCopySet {
@@ -144,8 +138,12 @@ impl ShadowCopy {
     }
 }
 
-/// 3.1.4.6 and MS-FSRVP <9>: the name under which a shadow copy of `base_name` is exposed.
-pub(super) fn exposed_name(base_name: &str, id: ShadowCopyId) -> String {
-    let hidden = if base_name.ends_with('$') { "$" } else { "" };
-    format!("{base_name}@{{{id}}}{hidden}")
+/// 3.1.4.6 and MS-FSRVP <9>: the name under which a shadow copy of a share is exposed.
+pub(super) fn exposed_name(mapping: &MappedShare, id: ShadowCopyId) -> String {
+    let hidden = if mapping.share_name.ends_with(r"$\") {
+        "$"
+    } else {
+        ""
+    };
+    format!("{}@{{{id}}}{hidden}", mapping.base_name)
 }

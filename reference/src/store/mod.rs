@@ -6,6 +6,7 @@
 use crate::agent::{ShadowCopySet, State};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use std::path::{Path, PathBuf};
+use uuid::Uuid;
 
 /// The database's file in the state directory.
 pub const FILE_NAME: &str = "agent.redb";
@@ -59,7 +60,10 @@ impl Store {
         };
         std::fs::create_dir_all(directory).map_err(|error| fail(directory, error.to_string()))?;
         let path = directory.join(FILE_NAME);
-        let database = Database::create(&path).map_err(|error| fail(&path, error.to_string()))?;
+        // redb panics over some damaged files. What it has opened and checked is sound.
+        let database = std::panic::catch_unwind(|| open_checked(&path))
+            .unwrap_or_else(|_| Err("the database is damaged".to_owned()))
+            .map_err(|reason| fail(&path, reason))?;
         let store = Store { database, path };
         store
             .check_format()
@@ -93,6 +97,7 @@ impl Store {
     /// Writes the form into a new database; compares it in an old one.
     fn check_format(&self) -> Result<(), String> {
         let transaction = self.database.begin_write().map_err(text)?;
+        let is_new = transaction.list_tables().map_err(text)?.next().is_none();
         {
             let mut meta = transaction.open_table(META).map_err(text)?;
             let found = meta
@@ -104,6 +109,7 @@ impl Store {
                 Some(other) => {
                     return Err(format!("its form is {other}, this program knows {FORMAT}"));
                 }
+                None if !is_new => return Err("it belongs to another program".to_owned()),
                 None => {
                     meta.insert(FORMAT_KEY, FORMAT).map_err(text)?;
                 }
@@ -118,9 +124,11 @@ impl Store {
         let table = transaction.open_table(SETS).map_err(text)?;
         let mut sets: Vec<(u64, ShadowCopySet)> = Vec::new();
         for row in table.iter().map_err(text)? {
-            let (_, value) = row.map_err(text)?;
+            let (id, value) = row.map_err(text)?;
             let (place, json) = value.value();
-            sets.push((place, serde_json::from_slice(json).map_err(text)?));
+            let set = serde_json::from_slice(json)
+                .map_err(|error| format!("set {}: {error}", Uuid::from_bytes(id.value())))?;
+            sets.push((place, set));
         }
         sets.sort_by_key(|(place, _)| *place);
         Ok(State {
@@ -144,15 +152,24 @@ impl Store {
     }
 }
 
+/// Opens a database, or makes it. redb looks at its checksums only when it is asked to; what it
+/// answers besides is whether it had to repair the file.
+fn open_checked(path: &Path) -> Result<Database, String> {
+    let mut database = Database::create(path).map_err(text)?;
+    database.check_integrity().map_err(text)?;
+    Ok(database)
+}
+
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FILE_NAME, Store};
+    use super::{FILE_NAME, FORMAT, FORMAT_KEY, META, SETS, Store};
     use crate::agent::{BackendRef, MappedShare, ShadowCopy, ShadowCopySet, State, Status};
     use fsrvp_wire::fsrvp::{ShadowCopyId, ShadowCopySetId};
+    use redb::TableDefinition;
     use uuid::Uuid;
 
     fn set(number: u128, status: Status) -> ShadowCopySet {
@@ -223,5 +240,114 @@ mod tests {
             .expect_err("no")
             .to_string();
         assert!(error.contains("/proc/nowhere"), "{error}");
+    }
+
+    /// Runs a transaction of the test's own on the database's file.
+    fn change(dir: &std::path::Path, change: impl FnOnce(&redb::WriteTransaction)) {
+        let database = redb::Database::create(dir.join(FILE_NAME)).expect("opens");
+        let transaction = database.begin_write().expect("begins");
+        change(&transaction);
+        transaction.commit().expect("commits");
+    }
+
+    #[test]
+    fn another_form_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(Store::open(dir.path()).expect("opens"));
+        change(dir.path(), |transaction| {
+            let mut meta = transaction.open_table(META).expect("a table");
+            meta.insert(FORMAT_KEY, FORMAT + 1).expect("inserted");
+        });
+        let error = Store::open(dir.path()).expect_err("too new").to_string();
+        assert!(
+            error.contains("its form is 2, this program knows 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn another_programs_database_is_refused_and_left_alone() {
+        const OTHER: TableDefinition<'_, &str, u64> = TableDefinition::new("other");
+        let dir = tempfile::tempdir().expect("a directory");
+        change(dir.path(), |transaction| {
+            let mut other = transaction.open_table(OTHER).expect("a table");
+            other.insert("x", 1).expect("inserted");
+        });
+        let error = Store::open(dir.path()).expect_err("foreign").to_string();
+        assert!(error.contains("another program"), "{error}");
+        change(dir.path(), |transaction| {
+            let names: Vec<_> = transaction.list_tables().expect("lists").collect();
+            assert_eq!(names.len(), 1, "nothing was added");
+        });
+    }
+
+    #[test]
+    fn a_set_that_no_save_has_written_is_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(Store::open(dir.path()).expect("opens"));
+        change(dir.path(), |transaction| {
+            let mut sets = transaction.open_table(SETS).expect("a table");
+            let json: &[u8] = br#"{"status":"Dreaming"}"#;
+            sets.insert([7; 16], (0, json)).expect("inserted");
+        });
+        let store = Store::open(dir.path()).expect("opens");
+        let error = store.load().expect_err("no set").to_string();
+        assert!(
+            error.contains("07070707-0707-0707-0707-070707070707"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_byte_that_was_changed_is_an_error_or_no_matter_and_never_another_state() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let state = State {
+            sets: (1..9).map(|number| set(number, Status::Exposed)).collect(),
+        };
+        Store::open(dir.path())
+            .and_then(|store| store.save(&state))
+            .expect("saves");
+        let path = dir.path().join(FILE_NAME);
+        let whole = std::fs::read(&path).expect("a file");
+        let mut refused = 0;
+        // A step that is prime meets every part of every page.
+        for at in (0..whole.len()).step_by(1021) {
+            let mut changed = whole.clone();
+            changed[at] ^= 0xFF;
+            std::fs::write(&path, &changed).expect("written");
+            match Store::open(dir.path()).and_then(|store| store.load()) {
+                Ok(found) => assert_eq!(found, state, "byte {at}"),
+                Err(error) => {
+                    refused += 1;
+                    assert!(error.to_string().contains(FILE_NAME), "{error}");
+                }
+            }
+        }
+        assert!(refused > 0);
+    }
+
+    #[test]
+    fn a_torn_file_is_an_error_or_what_was_saved_and_never_a_panic() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let state = State {
+            sets: (1..40).map(|number| set(number, Status::Exposed)).collect(),
+        };
+        Store::open(dir.path())
+            .and_then(|store| store.save(&state))
+            .expect("saves");
+        let path = dir.path().join(FILE_NAME);
+        let whole = std::fs::read(&path).expect("a file");
+        let mut refused = 0;
+        for cut in [0, 1, 100, 4096, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(&path, &whole[..cut]).expect("written");
+            match Store::open(dir.path()).and_then(|store| store.load()) {
+                Ok(found) => assert!(cut == 0 || found == state, "cut to {cut}: {found:?}"),
+                Err(error) => {
+                    refused += 1;
+                    assert!(error.to_string().contains(FILE_NAME), "{error}");
+                }
+            }
+        }
+        assert!(refused > 0);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Turn, removal};
 use crate::agent::plan::TimerChange;
-use crate::agent::{Agent, AgentError, CallToken, Session};
+use crate::agent::{Agent, AgentError, CallToken, Now, Session};
 use fsrvp_wire::fsrvp::abort_shadow_copy_set::{Request, Response};
 use fsrvp_wire::fsrvp::{Hresult, Reply};
 
@@ -11,9 +11,10 @@ impl Agent {
         &mut self,
         token: CallToken,
         request: &Request,
+        now: Now,
     ) -> Result<Turn, AgentError> {
         let set = self.known_set(request.shadow_copy_set_id)?.clone();
-        self.cancel_long(set.id);
+        self.cancel_long(set.id, now);
         let session = Session {
             retry_count: self.session.retry_count,
             ..Session::default()
@@ -23,6 +24,7 @@ impl Agent {
         });
         let state = self.state.without(set.id);
         let plan = self.plan_with(state, session, TimerChange::Keep, token, reply);
-        Ok(Turn::Plan(plan.finally(removal(&set))))
+        // Step 3: what cannot be taken away fails the call, and the set stays to be aborted again.
+        Ok(Turn::Plan(plan.after_store(removal(&set), &self.state)))
     }
 }

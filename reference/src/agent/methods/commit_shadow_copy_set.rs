@@ -1,19 +1,23 @@
 //! MS-FSRVP 3.1.4.5 CommitShadowCopySet (Opnum 4).
 
 use super::{Turn, deadline};
-use crate::agent::{Agent, AgentError, CallToken, CopyOrder, Effect, Now, ShadowCopy, Status};
+use crate::agent::{Agent, AgentError, CallToken, CopyOrder, Effect, ShadowCopy, Status};
 use fsrvp_wire::fsrvp::Opnum;
 use fsrvp_wire::fsrvp::commit_shadow_copy_set::Request;
+use std::time::Duration;
+
+/// A commit that is under way may be waited for again.
+pub(in crate::agent) const STATES: &[Status] = &[Status::Added, Status::CreationInProgress];
 
 impl Agent {
     pub(super) fn commit_shadow_copy_set(
         &mut self,
         token: CallToken,
         request: &Request,
-        now: Now,
+        arrived: Duration,
     ) -> Result<Turn, AgentError> {
         let id = request.shadow_copy_set_id;
-        let set = self.set_in(id, &[Status::Added, Status::CreationInProgress])?;
+        let set = self.set_in(id, STATES)?;
         let writable = set.context().auto_recovery();
         let order = |copy: &ShadowCopy| {
             let share_name = copy.mappings.first()?.base_name.clone();
@@ -24,7 +28,7 @@ impl Agent {
             })
         };
         let copies = set.copies.iter().filter_map(order).collect();
-        let waiter = (token, deadline(now, request.timeout_ms));
+        let waiter = (token, deadline(arrived, request.timeout_ms));
         if let Some(long) = self.long.as_mut().filter(|long| long.set == id) {
             // The commit is under way: this caller waits for it as well.
             long.waiters.push(waiter);

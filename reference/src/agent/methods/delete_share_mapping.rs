@@ -58,9 +58,8 @@ impl Agent {
         let reply = Reply::DeleteShareMapping(Response {
             status: Hresult::ZERO,
         });
-        Ok(Turn::Plan(
-            self.plan(state, TimerChange::Keep, token, reply)
-                .finally(remove),
-        ))
+        let plan = self.plan(state, TimerChange::Keep, token, reply);
+        // What cannot be taken away stays mapped, so that the client can try again.
+        Ok(Turn::Plan(plan.after_store(remove, &self.state)))
     }
 }

@@ -2,18 +2,22 @@
 
 use super::{Turn, deadline};
 use crate::agent::state::exposed_name;
-use crate::agent::{Agent, AgentError, CallToken, Effect, ExposeOrder, Now, ShadowCopySet, Status};
+use crate::agent::{Agent, AgentError, CallToken, Effect, ExposeOrder, ShadowCopySet, Status};
 use fsrvp_wire::fsrvp::Opnum;
 use fsrvp_wire::fsrvp::expose_shadow_copy_set::Request;
+use std::time::Duration;
+
+/// Nothing else is ready to be shown.
+pub(in crate::agent) const STATES: &[Status] = &[Status::Committed];
 
 impl Agent {
     pub(super) fn expose_shadow_copy_set(
         &mut self,
         token: CallToken,
         request: &Request,
-        now: Now,
+        arrived: Duration,
     ) -> Result<Turn, AgentError> {
-        let set = self.set_in(request.shadow_copy_set_id, &[Status::Committed])?;
+        let set = self.set_in(request.shadow_copy_set_id, STATES)?;
         let shares = orders(set)?;
         let exposes = shares
             .iter()
@@ -30,7 +34,7 @@ impl Agent {
             request.shadow_copy_set_id,
             Effect::Expose { shares },
             exposes,
-            (token, deadline(now, request.timeout_ms)),
+            (token, deadline(arrived, request.timeout_ms)),
         );
         Ok(Turn::Waits)
     }
@@ -48,7 +52,7 @@ fn orders(set: &ShadowCopySet) -> Result<Vec<ExposeOrder>, AgentError> {
             orders.push(ExposeOrder {
                 shadow_copy_id: copy.id,
                 share_name: mapping.base_name.clone(),
-                exposed_name: exposed_name(&mapping.base_name, copy.id),
+                exposed_name: exposed_name(mapping, copy.id),
                 backend_ref: backend_ref.clone(),
                 writable: set.context().auto_recovery(),
             });

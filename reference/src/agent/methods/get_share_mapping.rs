@@ -13,32 +13,26 @@ impl Agent {
         request: &Request,
         now: Now,
     ) -> Result<Turn, AgentError> {
-        match self.share_mapping(request) {
-            Ok(mapping) => {
-                let duration = self.config.durations.get_share_mapping;
-                self.set_timer(TimerChange::Start(duration), now);
-                Ok(Turn::Answer(Reply::GetShareMapping(Response {
-                    share_mapping: ShareMapping {
-                        level: request.level,
-                        mapping: Some(mapping),
-                    },
-                    status: Hresult::ZERO,
-                })))
-            }
-            // The union's discriminant is the level that was asked for, in a refusal as well.
-            Err(error) => Ok(Turn::Answer(Reply::GetShareMapping(Response {
-                share_mapping: ShareMapping {
-                    level: request.level,
-                    mapping: None,
-                },
-                status: Hresult::from(&error),
-            }))),
-        }
+        // The text stops the timer before it looks for copy and share, and does not start it again
+        // when there are none: one wrong name would switch off the clean-up. It runs on instead.
+        let mapping = self.share_mapping(request)?;
+        let duration = self.config.durations.get_share_mapping;
+        self.set_timer(TimerChange::Start(duration), now);
+        Ok(Turn::Answer(Reply::GetShareMapping(Response {
+            share_mapping: ShareMapping {
+                level: request.level,
+                mapping: Some(mapping),
+            },
+            status: Hresult::ZERO,
+        })))
     }
 
     fn share_mapping(&self, request: &Request) -> Result<ShareMapping1, AgentError> {
         if request.level != 1 {
             return Err(AgentError::InvalidArgument("Level"));
+        }
+        if request.shadow_copy_id.is_nil() {
+            return Err(AgentError::InvalidArgument("ShadowCopyId"));
         }
         let set = self.set_in(request.shadow_copy_set_id, &[Status::Exposed])?;
         let copy = set

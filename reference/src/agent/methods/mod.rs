@@ -2,22 +2,22 @@
 
 mod abort_shadow_copy_set;
 mod add_to_shadow_copy_set;
-mod commit_shadow_copy_set;
+pub(super) mod commit_shadow_copy_set;
 mod delete_share_mapping;
-mod expose_shadow_copy_set;
+pub(super) mod expose_shadow_copy_set;
 mod get_share_mapping;
 mod get_supported_version;
 mod is_path_shadow_copied;
 mod is_path_supported;
-mod prepare_shadow_copy_set;
+pub(super) mod prepare_shadow_copy_set;
 mod recovery_complete_shadow_copy_set;
 mod set_context;
 mod start_shadow_copy_set;
 
 use super::plan::{Change, Plan, TimerChange};
 use super::{
-    Agent, AgentError, CallToken, Caller, Effect, Now, Session, ShadowCopySet, ShareInfo, State,
-    Status, Support, unc,
+    Agent, AgentError, CallToken, Effect, Now, Session, ShadowCopySet, ShareInfo, State, Status,
+    Support, Waiting, unc,
 };
 use fsrvp_wire::fsrvp::{Call, Reply, ShadowCopySetId};
 use fsrvp_wire::ndr::WideString;
@@ -35,43 +35,58 @@ enum Turn {
 
 impl Agent {
     /// Judges a call; no plan is in hand.
-    pub(super) fn dispatch(&mut self, token: CallToken, caller: &Caller, call: Call, now: Now) {
-        let opnum = call.opnum();
-        match self.judge(token, caller, call, now) {
+    pub(super) fn dispatch(&mut self, waiting: Waiting, now: Now) {
+        let (token, opnum) = (waiting.token, waiting.call.opnum());
+        let level = match &waiting.call {
+            Call::GetShareMapping(request) => Some(request.level),
+            _ => None,
+        };
+        match self.judge(waiting, now) {
             Ok(Turn::Answer(reply)) => self.reply(token, reply),
             Ok(Turn::Plan(plan)) => self.begin(plan, now),
             Ok(Turn::Waits) => {}
-            Err(error) => self.refuse(token, opnum, &error),
+            Err(error) => {
+                self.refuse(token, opnum, &error);
+                // The union's discriminant is the level that was asked for, in a refusal as well.
+                let refusal = self.replies.back_mut().map(|(_, reply)| reply);
+                if let (Some(level), Some(Reply::GetShareMapping(response))) = (level, refusal) {
+                    response.share_mapping.level = level;
+                }
+            }
         }
     }
 
-    fn judge(
-        &mut self,
-        token: CallToken,
-        caller: &Caller,
-        call: Call,
-        now: Now,
-    ) -> Result<Turn, AgentError> {
+    fn judge(&mut self, waiting: Waiting, now: Now) -> Result<Turn, AgentError> {
+        let Waiting {
+            token,
+            caller,
+            call,
+            arrived,
+        } = waiting;
         if !caller.is_permitted() {
             return Err(AgentError::AccessDenied);
         }
         match call {
             Call::GetSupportedVersion(request) => Ok(self.get_supported_version(&request)),
-            Call::SetContext(request) => self.set_context(token, caller, &request),
+            Call::SetContext(request) => self.set_context(token, &caller, &request, now),
             Call::StartShadowCopySet(request) => self.start_shadow_copy_set(token, &request),
             Call::AddToShadowCopySet(request) => self.add_to_shadow_copy_set(token, &request, now),
-            Call::CommitShadowCopySet(request) => self.commit_shadow_copy_set(token, &request, now),
-            Call::ExposeShadowCopySet(request) => self.expose_shadow_copy_set(token, &request, now),
+            Call::CommitShadowCopySet(request) => {
+                self.commit_shadow_copy_set(token, &request, arrived)
+            }
+            Call::ExposeShadowCopySet(request) => {
+                self.expose_shadow_copy_set(token, &request, arrived)
+            }
             Call::RecoveryCompleteShadowCopySet(request) => {
                 self.recovery_complete_shadow_copy_set(token, &request)
             }
-            Call::AbortShadowCopySet(request) => self.abort_shadow_copy_set(token, &request),
+            Call::AbortShadowCopySet(request) => self.abort_shadow_copy_set(token, &request, now),
             Call::IsPathSupported(request) => self.is_path_supported(&request),
             Call::IsPathShadowCopied(request) => self.is_path_shadow_copied(&request),
             Call::GetShareMapping(request) => self.get_share_mapping(&request, now),
             Call::DeleteShareMapping(request) => self.delete_share_mapping(token, &request),
             Call::PrepareShadowCopySet(request) => {
-                self.prepare_shadow_copy_set(token, &request, now)
+                self.prepare_shadow_copy_set(token, &request, arrived)
             }
         }
     }
@@ -85,7 +100,7 @@ impl Agent {
     }
 
     /// The set with this id in one of these states.
-    fn set_in(
+    pub(super) fn set_in(
         &self,
         id: ShadowCopySetId,
         allowed: &[Status],
@@ -128,7 +143,7 @@ impl Agent {
         reply: Reply,
     ) -> Plan {
         Plan::new(
-            &self.state,
+            self.stored.as_ref(),
             Change {
                 state,
                 session,
@@ -139,7 +154,7 @@ impl Agent {
     }
 
     /// MS-FSRVP 3.1.5: the timer has fired; what was not recovered goes away.
-    pub(super) fn sequence_timer_expired(&mut self) {
+    pub(super) fn sequence_timer_expired(&mut self, now: Now) {
         let session = Session {
             retry_count: self.session.retry_count,
             ..Session::default()
@@ -148,13 +163,15 @@ impl Agent {
             self.session = session;
             return;
         };
-        self.cancel_long(set.id);
-        // Nobody waits for this to be stored: where it cannot be, the set is gone all the same,
-        // and the next start finds it without its shares and copies.
+        self.cancel_long(set.id, now);
+        self.timer.stop();
+        // Where this cannot be stored, the set is gone all the same, and the next start finds it
+        // without its shares and copies. Calls wait for it all the same, so that none is answered
+        // by what is not yet stored, and none finds the exposed shares still there.
         self.state = self.state.without(set.id);
         self.session = session;
-        self.next_effect(Effect::Persist(self.state.clone()));
-        self.next_effect(removal(&set));
+        let persist = Effect::Persist(self.state.clone());
+        self.begin(Plan::of_effects([persist, removal(&set)]), now);
     }
 }
 
@@ -166,8 +183,7 @@ fn removal(set: &ShadowCopySet) -> Effect {
     }
 }
 
-/// When a caller stops waiting, from `TimeOutInMilliseconds`.
-fn deadline(now: Now, timeout_ms: u32) -> Duration {
-    now.monotonic
-        .saturating_add(Duration::from_millis(u64::from(timeout_ms)))
+/// When the caller of a call that came at `arrived` stops waiting, by `TimeOutInMilliseconds`.
+pub(super) fn deadline(arrived: Duration, timeout_ms: u32) -> Duration {
+    arrived.saturating_add(Duration::from_millis(u64::from(timeout_ms)))
 }

@@ -2,7 +2,7 @@
 
 use super::{Turn, removal};
 use crate::agent::plan::TimerChange;
-use crate::agent::{Agent, AgentError, CallToken, Caller, Session};
+use crate::agent::{Agent, AgentError, CallToken, Caller, Now, Session};
 use fsrvp_wire::fsrvp::set_context::{Request, Response};
 use fsrvp_wire::fsrvp::{Hresult, Reply};
 
@@ -12,6 +12,7 @@ impl Agent {
         token: CallToken,
         caller: &Caller,
         request: &Request,
+        now: Now,
     ) -> Result<Turn, AgentError> {
         if !request.context.is_valid() {
             return Err(AgentError::UnsupportedContext);
@@ -28,7 +29,7 @@ impl Agent {
         }
         if let Some(set) = &dropped {
             state = state.without(set.id);
-            self.cancel_long(set.id);
+            self.cancel_long(set.id, now);
         }
         let (session, timer, status) = if retry_count > self.config.retry_limit {
             // The context is cleared although the call fails, and the old timer runs on.

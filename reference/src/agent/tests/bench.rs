@@ -3,7 +3,8 @@
 
 use crate::agent::{
     Agent, AgentConfig, BackendRef, CallToken, Caller, Completion, Durations, Effect, EffectFailed,
-    EffectId, IdSource, Now, ShareCatalogue, ShareInfo, State, Status, Support,
+    EffectId, ExposeOrder, IdSource, Now, ShadowCopySet, ShareCatalogue, ShareInfo, State, Status,
+    Support,
 };
 use fsrvp_wire::fsrvp::{
     Call, Context, Hresult, Reply, ShadowCopyId, ShadowCopySetId, abort_shadow_copy_set,
@@ -12,6 +13,7 @@ use fsrvp_wire::fsrvp::{
     prepare_shadow_copy_set, recovery_complete_shadow_copy_set, set_context, start_shadow_copy_set,
 };
 use fsrvp_wire::ndr::WideString;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -68,6 +70,11 @@ pub(super) struct Bench {
     pub(super) seen: Vec<Effect>,
     /// What the configuration store holds.
     pub(super) stored: State,
+    /// The exposed shares and the backend snapshots that there are.
+    pub(super) shares: BTreeSet<String>,
+    pub(super) copies: BTreeSet<String>,
+    /// Something could not be removed, so it may be there for good.
+    pub(super) failed_to_remove: bool,
     replies: Vec<(CallToken, Reply)>,
     last_token: u64,
 }
@@ -88,8 +95,12 @@ impl Bench {
     }
 
     pub(super) fn restarted(stored: State) -> Bench {
+        Bench::with(stored, Durations::nominal())
+    }
+
+    pub(super) fn with(stored: State, durations: Durations) -> Bench {
         let config = AgentConfig {
-            durations: Durations::nominal(),
+            durations,
             owner_machine_name: "NODE1".to_owned(),
             retry_limit: 5,
             versions: (1, 1),
@@ -107,7 +118,19 @@ impl Bench {
             fate: Box::new(|_| Fate::Succeeds),
             held: Vec::new(),
             seen: Vec::new(),
+            shares: stored
+                .sets
+                .iter()
+                .flat_map(ShadowCopySet::exposed_names)
+                .collect(),
+            copies: stored
+                .sets
+                .iter()
+                .flat_map(ShadowCopySet::backend_refs)
+                .map(name)
+                .collect(),
             stored,
+            failed_to_remove: false,
             replies: Vec::new(),
             last_token: 0,
         }
@@ -162,23 +185,83 @@ impl Bench {
     }
 
     pub(super) fn complete(&mut self, id: EffectId, effect: &Effect, fails: bool) {
+        // An expose may still be under way when its set is dropped, and then finds nothing.
+        let is_gone = |share: &ExposeOrder| !self.copies.contains(&name(share.backend_ref.clone()));
+        let fails = match effect {
+            Effect::Expose { shares } => fails || shares.iter().any(is_gone),
+            _ => fails,
+        };
         let result = if fails {
+            self.failed_to_remove |= kind(effect) == "remove";
             Err(EffectFailed("the disk is on fire".to_owned()))
         } else {
+            self.perform(effect);
             Ok(done(effect))
         };
-        if let (Effect::Persist(state), false) = (effect, fails) {
-            self.stored = state.clone();
-        }
         let now = self.time();
         self.agent.handle_completion(id, result, now);
         self.settle();
     }
 
+    /// What an effect that succeeds changes outside.
+    fn perform(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Persist(state) => self.stored = state.clone(),
+            Effect::Prepare { .. } => {}
+            Effect::Commit { copies, .. } => {
+                for copy in copies {
+                    let is_new = self.copies.insert(name(made(copy.shadow_copy_id)));
+                    assert!(is_new || self.failed_to_remove, "copied twice: {copy:?}");
+                }
+            }
+            Effect::Expose { shares } => {
+                for share in shares {
+                    let is_new = self.shares.insert(share.exposed_name.clone());
+                    assert!(is_new || self.failed_to_remove, "exposed twice: {share:?}");
+                }
+            }
+            Effect::Seal {
+                exposed_names,
+                copies,
+            } => {
+                let names = copies.iter().cloned().map(name);
+                assert!(names.into_iter().all(|copy| self.copies.contains(&copy)));
+                assert!(
+                    exposed_names
+                        .iter()
+                        .all(|share| self.shares.contains(share))
+                );
+            }
+            Effect::Remove {
+                exposed_names,
+                copies,
+            } => {
+                for share in exposed_names {
+                    self.shares.remove(share);
+                }
+                for copy in copies {
+                    self.copies.remove(&name(copy.clone()));
+                }
+            }
+        }
+    }
+
+    /// Completes one held effect: effects begin in order, but long ones let the next begin, so
+    /// that the first short one and all long ones before it may end first.
+    pub(super) fn complete_one(&mut self, index: usize, fails: bool) {
+        let long = self.held.iter().take_while(|(_, effect)| is_long(effect));
+        let choices = (long.count() + 1).min(self.held.len());
+        if choices > 0 {
+            let (id, effect) = self.held.remove(index % choices);
+            self.complete(id, &effect, fails);
+        }
+    }
+
     /// Completes what is held, oldest first.
     pub(super) fn release(&mut self) {
         self.fate = Box::new(|_| Fate::Succeeds);
-        for (id, effect) in std::mem::take(&mut self.held) {
+        while !self.held.is_empty() {
+            let (id, effect) = self.held.remove(0);
             self.complete(id, &effect, false);
         }
     }
@@ -192,6 +275,11 @@ impl Bench {
                 return;
             };
             self.seen.push(effect.clone());
+            // Nothing begins before a short effect has ended.
+            if !self.held.iter().all(|(_, held)| is_long(held)) {
+                self.held.push((id, effect));
+                continue;
+            }
             match (self.fate)(&effect) {
                 Fate::Succeeds => self.complete(id, &effect, false),
                 Fate::Fails => self.complete(id, &effect, true),
@@ -276,6 +364,15 @@ fn done(effect: &Effect) -> Completion {
 
 pub(super) fn made(id: ShadowCopyId) -> BackendRef {
     BackendRef(serde_json::json!(format!("copy of {id}")))
+}
+
+fn is_long(effect: &Effect) -> bool {
+    matches!(kind(effect), "prepare" | "commit" | "expose")
+}
+
+/// A backend snapshot's name in the bench's own set of them.
+fn name(reference: BackendRef) -> String {
+    reference.0.to_string()
 }
 
 pub(super) fn kind(effect: &Effect) -> &'static str {

@@ -2,7 +2,7 @@
 
 use super::bench::{self, Bench, Fate, MINUTE_MS, kind};
 use crate::agent::{Effect, Status};
-use fsrvp_wire::fsrvp::{Context, Hresult, Reply};
+use fsrvp_wire::fsrvp::{Call, Context, Hresult, Reply, ShadowCopyId, ShadowCopySetId};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_millis(MINUTE_MS as u64);
@@ -199,6 +199,102 @@ fn expiry_ends_a_commit_that_nobody_came_back_for() {
             exposed_names: vec![],
             copies: vec![bench::made(copy)]
         }]
+    );
+}
+
+#[test]
+fn a_call_that_cannot_begin_waits_no_longer_than_it_said() {
+    let mut bench = Bench::new();
+    let (old, _) = bench.reach(Context::CTX_BACKUP, Status::Added);
+    bench.fate = on("commit", Fate::Held);
+    bench.send(bench::commit(old));
+    bench.call(bench::abort(old));
+    bench.call(bench::set_context(Context::CTX_BACKUP));
+    let new = bench.start();
+    let copy = bench.add(new, "data");
+    let (commit, expose) = (
+        bench.send(bench::commit(new)),
+        bench.send(bench::expose(new)),
+    );
+    bench.pass(MINUTE - Duration::from_millis(1));
+    assert!(bench.reply_to(commit).is_none());
+    bench.pass(Duration::from_millis(1));
+    let statuses = [commit, expose].map(|token| bench.reply_to(token).map(Reply::status));
+    assert_eq!(
+        statuses,
+        [
+            Some(Hresult::FSSAGENT_E_TIMEOUT),
+            Some(Hresult::FSRVP_E_BAD_STATE)
+        ]
+    );
+    assert_eq!(
+        bench.agent.timer_deadline(),
+        Some(bench.now + Duration::from_secs(180))
+    );
+    bench.release();
+    assert!(bench.copies.is_empty(), "nothing was begun for them");
+    assert_eq!(bench.status(bench::commit(new)), Hresult::ZERO);
+    assert_eq!(
+        bench
+            .agent
+            .state()
+            .set(new)
+            .and_then(|set| set.copy(copy)?.backend_ref.clone()),
+        Some(bench::made(copy))
+    );
+}
+
+#[test]
+fn the_timer_stands_still_as_long_as_anybody_waits_for_a_commit() {
+    let mut bench = Bench::new();
+    let (set, _) = bench.reach(Context::CTX_BACKUP, Status::Added);
+    bench.fate = on("commit", Fate::Held);
+    let first = bench.send(bench::commit(set));
+    bench.pass(MINUTE / 2);
+    let second = bench.send(bench::commit(set));
+    bench.pass(MINUTE / 2);
+    assert!(bench.reply_to(first).is_some() && bench.reply_to(second).is_none());
+    assert_eq!(bench.agent.timer_deadline(), None);
+    bench.pass(MINUTE / 2);
+    assert!(bench.reply_to(second).is_some());
+    assert!(bench.agent.timer_deadline().is_some());
+}
+
+#[test]
+fn what_cannot_be_taken_away_can_be_aborted_or_deleted_again() {
+    for make in [
+        |set, _| bench::abort(set),
+        |set, copy| bench::delete(set, copy, "data"),
+    ] as [fn(ShadowCopySetId, ShadowCopyId) -> Call; 2]
+    {
+        let mut bench = Bench::new();
+        let (set, copy) = bench.reach(Context::CTX_BACKUP, Status::Exposed);
+        let (before, context) = (bench.agent.state().clone(), bench.agent.context());
+        bench.fate = on("remove", Fate::Fails);
+        assert_eq!(bench.status(make(set, copy)), Hresult::E_FAIL);
+        assert_eq!(*bench.agent.state(), before);
+        assert_eq!(bench.agent.context(), context);
+        assert_eq!(bench.stored, before);
+        bench.fate = on("", Fate::Held);
+        assert_eq!(bench.status(make(set, copy)), Hresult::ZERO);
+        assert!(bench.stored.sets.is_empty());
+        assert!(bench.shares.is_empty() && bench.copies.is_empty());
+    }
+}
+
+#[test]
+fn a_removal_is_stored_before_it_begins_and_answered_when_it_is_done() {
+    let mut bench = Bench::new();
+    let (set, _) = bench.reach(Context::CTX_BACKUP, Status::Exposed);
+    bench.seen.clear();
+    bench.fate = on("remove", Fate::Held);
+    let abort = bench.send(bench::abort(set));
+    assert_eq!(bench.kinds(), ["persist", "remove"]);
+    assert!(bench.stored.sets.is_empty() && bench.reply_to(abort).is_none());
+    bench.release();
+    assert_eq!(
+        bench.reply_to(abort).map(Reply::status),
+        Some(Hresult::ZERO)
     );
 }
 

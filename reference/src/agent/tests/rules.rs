@@ -4,6 +4,7 @@ use super::bench::{self, Bench, UNKNOWN, permitted};
 use crate::agent::{Caller, Status};
 use fsrvp_wire::fsrvp::{Call, Context, Hresult, Opnum, Reply, ShadowCopyId, ShadowCopySetId};
 use fsrvp_wire::ndr::WideString;
+use std::collections::BTreeSet;
 
 fn every_method(set: ShadowCopySetId, copy: ShadowCopyId) -> Vec<Call> {
     vec![
@@ -157,12 +158,16 @@ fn nil_ids_are_invalid_arguments() {
             "{opnum:?} {status:?}"
         );
     }
-    let mut bench = Bench::new();
-    let (set, _) = bench.reach(Context::CTX_BACKUP, Status::Exposed);
-    assert_eq!(
-        bench.status(bench::delete(set, ShadowCopyId::NIL, "data")),
-        Hresult::E_INVALIDARG
-    );
+    for status in [Status::Started, Status::Exposed] {
+        let mut bench = Bench::new();
+        let (set, _) = bench.reach(Context::CTX_BACKUP, status);
+        for call in [
+            bench::delete(set, ShadowCopyId::NIL, "data"),
+            bench::mapping(set, ShadowCopyId::NIL, "data", 1),
+        ] {
+            assert_eq!(bench.status(call), Hresult::E_INVALIDARG, "{status:?}");
+        }
+    }
 }
 
 #[test]
@@ -193,6 +198,20 @@ fn unknown_shares_and_stores_are_told_apart() {
 }
 
 #[test]
+fn only_a_closing_dollar_and_backslash_hide_the_exposed_share() {
+    for (share, hidden) in [(r"hidden$\", "$"), ("hidden$", "")] {
+        let mut bench = Bench::new();
+        bench.call(bench::set_context(Context::CTX_BACKUP));
+        let set = bench.start();
+        let copy = bench.add(set, share);
+        bench.call(bench::commit(set));
+        bench.call(bench::expose(set));
+        let exposed = format!("hidden$@{{{copy}}}{hidden}");
+        assert_eq!(bench.shares, BTreeSet::from([exposed]), "{share}");
+    }
+}
+
+#[test]
 fn a_mapping_names_both_shares() {
     let mut bench = Bench::new();
     bench.call(bench::set_context(Context::CTX_BACKUP));
@@ -218,7 +237,7 @@ fn a_mapping_names_both_shares() {
         .shadow_copy_share_name
         .as_ref()
         .map(WideString::text);
-    assert_eq!(exposed, Some(format!("hidden$@{{{copy}}}$")));
+    assert_eq!(exposed, Some(format!("hidden$@{{{copy}}}")));
     assert_eq!(
         (mapping.shadow_copy_set_id, mapping.shadow_copy_id),
         (set, copy)
@@ -237,6 +256,14 @@ fn a_refused_mapping_repeats_the_level() {
         (response.share_mapping.level, response.share_mapping.mapping),
         (2, None)
     );
+    // Also where it is refused before anything is looked at.
+    bench.caller.backup_rights = false;
+    let Reply::GetShareMapping(response) = bench.call(bench::mapping(set, copy, "data", 7)) else {
+        panic!()
+    };
+    assert_eq!(response.status, Hresult::E_ACCESSDENIED);
+    assert_eq!(response.share_mapping.level, 7);
+    bench.caller.backup_rights = true;
     for (copy, share) in [(ShadowCopyId(UNKNOWN), "data"), (copy, "more")] {
         assert_eq!(
             bench.status(bench::mapping(set, copy, share, 1)),
@@ -272,4 +299,14 @@ fn mappings_are_deleted_one_at_a_time() {
         bench.agent.context().is_some(),
         "3.1.4.12 does not clear it"
     );
+}
+
+#[test]
+fn the_context_is_judged_before_the_client() {
+    let mut bench = Bench::new();
+    let (set, _) = bench.reach(Context::CTX_BACKUP, Status::Added);
+    bench.caller = permitted("127.0.0.2");
+    let refused = bench.status(bench::set_context(Context(0x0040_0002)));
+    assert_eq!(refused, Hresult::FSRVP_E_UNSUPPORTED_CONTEXT);
+    assert!(bench.agent.state().set(set).is_some());
 }
