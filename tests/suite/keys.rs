@@ -19,11 +19,13 @@ use std::path::Path;
 const PASSWORD: &str = "AdminPass1!";
 
 /// Sealed or encrypted captures that are short enough for many runs.
-const CLOSED: [&str; 4] = [
+const CLOSED: [&str; 6] = [
     "rpcclient-seal",
     "impacket-privacy",
     "encrypted-impacket",
     "encrypted-torture",
+    "rpcclient-spnego-seal",
+    "sealed-twice",
 ];
 
 /// The output of a capture with a keys file of this text, and what it came to.
