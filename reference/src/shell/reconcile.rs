@@ -41,6 +41,8 @@ fn remove_orphans(workshop: &Workshop, state: &State) {
         .sets
         .iter()
         .flat_map(|set| &set.copies)
+        // A copy that was made and never stored as made stands in the way of the next commit.
+        .filter(|copy| copy.backend_ref.is_some())
         .map(|copy| copy.id.0)
         .collect();
     let shares = workshop.shares.list();

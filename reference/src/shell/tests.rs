@@ -244,6 +244,23 @@ async fn a_commit_that_takes_long_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn a_copy_that_was_made_and_not_stored_as_made_is_gone_after_a_restart() {
+    let place = Place::new();
+    let config = place.config(Some("state"));
+    let server = Reference::start(config.clone()).await.expect("a start");
+    let (ShadowCopyId(id), set) = add(&server).await;
+    server.stop().await;
+    let copy = place.path("copies").join(id.to_string());
+    std::fs::create_dir_all(&copy).expect("a copy");
+    let server = Reference::start(config).await.expect("a second start");
+    assert!(!copy.exists());
+    // The set is there as it was, and its commit finds nothing in the way.
+    call(&server, commit(set)).await;
+    assert_eq!(place.copies(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_commit_that_fails_leaves_nothing() {
     let place = Place::new();
     let control = FaultControl::default();

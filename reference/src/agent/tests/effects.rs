@@ -29,6 +29,31 @@ fn a_lifecycle_does_these_things_in_this_order() {
 }
 
 #[test]
+fn each_effect_is_about_every_share_and_copy_of_the_set() {
+    let mut bench = Bench::new();
+    bench.call(bench::set_context(Context(0x40_0000)));
+    let set = bench.start();
+    let copies = [bench.add(set, "data"), bench.add(set, "more")];
+    for call in [bench::prepare, bench::commit, bench::expose, bench::recover] {
+        assert_eq!(bench.status(call(set)), Hresult::ZERO);
+    }
+    let exposed_names: Vec<_> = ["data", "more"]
+        .iter()
+        .zip(copies)
+        .map(|(share, copy)| format!("{share}@{{{copy}}}"))
+        .collect();
+    let share_names = vec!["data".to_owned(), "more".to_owned()];
+    assert!(bench.seen.contains(&Effect::Prepare { share_names }));
+    let seal = Effect::Seal {
+        exposed_names: exposed_names.clone(),
+        copies: copies.map(bench::made).to_vec(),
+    };
+    assert!(bench.seen.contains(&seal), "{:?}", bench.seen);
+    assert_eq!(bench.shares, exposed_names.into_iter().collect());
+    assert_eq!(bench.copies.len(), 2);
+}
+
+#[test]
 fn nothing_is_answered_with_zero_before_it_is_stored() {
     let mut bench = Bench::new();
     bench.call(bench::set_context(Context::CTX_BACKUP));
