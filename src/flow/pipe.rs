@@ -9,16 +9,19 @@
 //! Such a proof also counts for the calls before it, which wait until then; without one they
 //! become a gap. Where a bind was seen, only the bind counts.
 
+mod carrier;
+
+pub(super) use carrier::Carrier;
+
 use super::exchange::{
-    Answer, BadSignature, Direction, Evidence, Exchange, GapLayer, GapReason, Link, Request,
-    SmbProtection,
+    Answer, BadSignature, Direction, Evidence, Exchange, GapLayer, GapReason, Request,
 };
 use super::output::{Output, Ticket};
 use super::rpc::{self, Offer, Outcome};
 use super::rpc_security::{self, PipeSecurity};
 use super::smb::Mishap;
-use fsrvp_wire::fsrvp::{Call, Opnum, PIPE, Reply};
-use fsrvp_wire::ndr::{Representation, TransferSyntax};
+use fsrvp_wire::fsrvp::{Opnum, PIPE};
+use fsrvp_wire::ndr::TransferSyntax;
 use fsrvp_wire::rpce::{Body, JOINED_STUB_MAX, Pdu, Request as RpcRequest, next_fragment};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -37,17 +40,6 @@ const UNDECIDED_MAX: usize = 64;
 
 /// MS-RPCE 2.2.1.1.8: RPC_C_AUTHN_LEVEL_CONNECT: only the bind is authenticated.
 const LEVEL_CONNECT: u8 = 2;
-
-/// The SMB message that carried bytes of the pipe.
-pub(super) struct Carrier<'a> {
-    pub(super) link: &'a Arc<Link>,
-    pub(super) dialect: Option<u16>,
-    pub(super) smb: SmbProtection,
-    pub(super) direction: Direction,
-    /// Where the message begins in its stream.
-    pub(super) offset: u64,
-    pub(super) evidence: &'a Evidence,
-}
 
 /// What a presentation context stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +138,7 @@ impl Pipe {
             lane.bytes.clear();
             lane.evidence = Evidence::default();
             if next_fragment(data).is_err() {
-                gaps.push(gap(carrier, GapReason::Incomplete, data.len()));
+                gaps.push(carrier.gap(GapReason::Incomplete, data.len()));
                 return;
             }
             lane.adrift = false;
@@ -171,7 +163,7 @@ impl Pipe {
                     return;
                 }
                 Err(error) => {
-                    gaps.push(gap(carrier, GapReason::Broken(error), rest.len()));
+                    gaps.push(carrier.gap(GapReason::Broken(error), rest.len()));
                     self.lane(carrier.direction).adrift = true;
                     return;
                 }
@@ -248,7 +240,7 @@ impl Pipe {
                 if let Some(security) = &mut self.security {
                     security.lost(carrier.direction);
                 }
-                gaps.push(gap(carrier, GapReason::Broken(error), bytes.len()));
+                gaps.push(carrier.gap(GapReason::Broken(error), bytes.len()));
                 return;
             }
         };
@@ -309,7 +301,7 @@ impl Pipe {
             });
         }
         if let Some(reason) = opened.unchecked {
-            gaps.push(gap(carrier, reason, bytes.len()));
+            gaps.push(carrier.gap(reason, bytes.len()));
         }
         if let Some(clear) = opened.clear {
             *pdu = clear;
@@ -387,18 +379,18 @@ impl Pipe {
             None => None,
         };
         if let Some(reason) = unread {
-            gaps.push(gap(carrier, reason, stub.len()));
+            gaps.push(carrier.gap(reason, stub.len()));
             return;
         }
         if rpc::is_first(pdu) {
             self.open(carrier, pdu, (context, Opnum(opnum), syntax), output);
         }
         let Some(open) = self.calls.get_mut(&pdu.header.call_id) else {
-            gaps.push(gap(carrier, GapReason::Incomplete, stub.len()));
+            gaps.push(carrier.gap(GapReason::Incomplete, stub.len()));
             return;
         };
         if open.asked {
-            gaps.push(gap(carrier, GapReason::Incomplete, stub.len()));
+            gaps.push(carrier.gap(GapReason::Incomplete, stub.len()));
             return;
         }
         if let Some(exchange) = output.waiting(open.ticket) {
@@ -406,7 +398,7 @@ impl Pipe {
         }
         if open.stub.len() + stub.len() > STUB_MAX {
             open.asked = true;
-            gaps.push(gap(carrier, GapReason::TooLong, stub.len()));
+            gaps.push(carrier.gap(GapReason::TooLong, stub.len()));
             return;
         }
         open.stub.extend_from_slice(stub);
@@ -415,7 +407,7 @@ impl Pipe {
             let stub = std::mem::take(&mut open.stub);
             let representation = pdu.header.drep.representation(open.syntax);
             let weight = stub.len();
-            let (request, exact) = read_request(open.opnum, representation, stub);
+            let (request, exact) = rpc::read_request(open.opnum, representation, stub);
             open.exact.0 = exact;
             output.weigh(open.ticket, weight);
             if let Some(exchange) = output.waiting(open.ticket) {
@@ -505,7 +497,7 @@ impl Pipe {
                 None if self.is_fsrvp => GapReason::NoRequest,
                 None => GapReason::UnknownInterface,
             };
-            gaps.push(gap(carrier, reason, length));
+            gaps.push(carrier.gap(reason, length));
             return;
         }
         let Some(open) = self.calls.get_mut(&pdu.header.call_id) else {
@@ -517,12 +509,12 @@ impl Pipe {
         let answer = match (fault, stub) {
             (Some(status), _) => Answer::Fault(status),
             (None, Err(reason)) => {
-                gaps.push(gap(carrier, reason, length));
+                gaps.push(carrier.gap(reason, length));
                 Answer::Missing
             }
             (None, Ok(stub)) => {
                 if open.answer.len() + stub.len() > STUB_MAX {
-                    gaps.push(gap(carrier, GapReason::TooLong, stub.len()));
+                    gaps.push(carrier.gap(GapReason::TooLong, stub.len()));
                     open.answer.clear();
                 }
                 open.answer.extend_from_slice(stub);
@@ -532,7 +524,7 @@ impl Pipe {
                 let stub = std::mem::take(&mut open.answer);
                 let representation = pdu.header.drep.representation(open.syntax);
                 let weight = stub.len();
-                let (answer, exact) = read_answer(open.opnum, representation, stub);
+                let (answer, exact) = rpc::read_answer(open.opnum, representation, stub);
                 open.exact.1 = exact;
                 output.weigh(open.ticket, weight);
                 answer
@@ -560,7 +552,7 @@ impl Pipe {
             && exact
             && output
                 .waiting(open.ticket)
-                .is_some_and(|e| names_a_share(e))
+                .is_some_and(|e| rpc::names_a_share(e))
         {
             self.proven = true;
             for ticket in self.undecided.drain(..) {
@@ -594,63 +586,4 @@ impl Pipe {
             output.withdraw(ticket);
         }
     }
-}
-
-fn gap(carrier: &Carrier<'_>, reason: GapReason, length: usize) -> (Direction, Mishap) {
-    let mishap = Mishap {
-        layer: GapLayer::Rpc,
-        reason,
-        offset: carrier.offset,
-        length: u64::try_from(length).unwrap_or(u64::MAX),
-        frame: carrier.evidence.frames.first().copied().unwrap_or(0),
-        time: carrier.evidence.time,
-    };
-    (carrier.direction, mishap)
-}
-
-/// Reads a request stub; and whether it ends with its last parameter.
-fn read_request(opnum: Opnum, representation: Representation, stub: Vec<u8>) -> (Request, bool) {
-    if opnum.name().is_none() {
-        return (Request::Unreadable { stub, error: None }, false);
-    }
-    match Call::parse_prefix(opnum, &stub, representation) {
-        Ok((call, rest)) => {
-            let exact = rest.is_empty();
-            (Request::Call(call), exact)
-        }
-        Err(error) => {
-            let error = Some(error);
-            (Request::Unreadable { stub, error }, false)
-        }
-    }
-}
-
-/// Reads a response stub; and whether it ends with its return value.
-fn read_answer(opnum: Opnum, representation: Representation, stub: Vec<u8>) -> (Answer, bool) {
-    if opnum.name().is_none() {
-        return (Answer::Unreadable { stub, error: None }, false);
-    }
-    match Reply::parse_prefix(opnum, &stub, representation) {
-        Ok((reply, rest)) => {
-            let exact = rest.is_empty();
-            (Answer::Reply(reply), exact)
-        }
-        Err(error) => {
-            let error = Some(error);
-            (Answer::Unreadable { stub, error }, false)
-        }
-    }
-}
-
-/// Whether an answered call names a share in UNC form; see the head of this file.
-fn names_a_share(exchange: &Exchange) -> bool {
-    let share_name = match &exchange.request {
-        Request::Call(Call::AddToShadowCopySet(request)) => &request.share_name,
-        Request::Call(Call::IsPathSupported(request)) => &request.share_name,
-        Request::Call(Call::IsPathShadowCopied(request)) => &request.share_name,
-        Request::Call(Call::GetShareMapping(request)) => &request.share_name,
-        Request::Call(Call::DeleteShareMapping(request)) => &request.share_name,
-        _ => return false,
-    };
-    share_name.is_legal() && share_name.text().starts_with("\\\\")
 }

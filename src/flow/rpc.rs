@@ -1,6 +1,7 @@
 //! What the dissector asks of RPC fragments.
 
-use fsrvp_wire::fsrvp::INTERFACE;
+use super::exchange::{Answer, Exchange, Request};
+use fsrvp_wire::fsrvp::{Call, INTERFACE, Opnum, Reply};
 use fsrvp_wire::ndr::{ByteOrder, Representation, TransferSyntax};
 use fsrvp_wire::rpce::{Bind, BindAck, ContextOutcome, Pdu, PfcFlags, ResultCode};
 
@@ -67,4 +68,59 @@ pub(super) fn label(representation: Representation) -> &'static str {
         (TransferSyntax::Ndr64, ByteOrder::Little) => "ndr64-le",
         (TransferSyntax::Ndr64, ByteOrder::Big) => "ndr64-be",
     }
+}
+
+/// Reads a request stub; and whether it ends with its last parameter.
+pub(super) fn read_request(
+    opnum: Opnum,
+    representation: Representation,
+    stub: Vec<u8>,
+) -> (Request, bool) {
+    if opnum.name().is_none() {
+        return (Request::Unreadable { stub, error: None }, false);
+    }
+    match Call::parse_prefix(opnum, &stub, representation) {
+        Ok((call, rest)) => {
+            let exact = rest.is_empty();
+            (Request::Call(call), exact)
+        }
+        Err(error) => {
+            let error = Some(error);
+            (Request::Unreadable { stub, error }, false)
+        }
+    }
+}
+
+/// Reads a response stub; and whether it ends with its return value.
+pub(super) fn read_answer(
+    opnum: Opnum,
+    representation: Representation,
+    stub: Vec<u8>,
+) -> (Answer, bool) {
+    if opnum.name().is_none() {
+        return (Answer::Unreadable { stub, error: None }, false);
+    }
+    match Reply::parse_prefix(opnum, &stub, representation) {
+        Ok((reply, rest)) => {
+            let exact = rest.is_empty();
+            (Answer::Reply(reply), exact)
+        }
+        Err(error) => {
+            let error = Some(error);
+            (Answer::Unreadable { stub, error }, false)
+        }
+    }
+}
+
+/// Whether an answered call names a share in UNC form; see the head of this file.
+pub(super) fn names_a_share(exchange: &Exchange) -> bool {
+    let share_name = match &exchange.request {
+        Request::Call(Call::AddToShadowCopySet(request)) => &request.share_name,
+        Request::Call(Call::IsPathSupported(request)) => &request.share_name,
+        Request::Call(Call::IsPathShadowCopied(request)) => &request.share_name,
+        Request::Call(Call::GetShareMapping(request)) => &request.share_name,
+        Request::Call(Call::DeleteShareMapping(request)) => &request.share_name,
+        _ => return false,
+    };
+    share_name.is_legal() && share_name.text().starts_with("\\\\")
 }

@@ -4,8 +4,9 @@ use super::super::exchange::{BadSignature, Direction, Evidence, GapReason, Signe
 use super::super::framing::{Element, Kind, Want, elements};
 use super::super::output::Output;
 use super::super::session_keys::{Check, Doubt, SessionCrypto};
+use super::Tracker;
 use super::guard::{Guard, is_to_be_checked};
-use super::{Tracker, broken_header};
+use super::head::broken_header;
 use fsrvp_wire::security::sealing;
 use fsrvp_wire::smb2::{Command, Header};
 use std::sync::Arc;
