@@ -187,6 +187,7 @@ fn options(capture: &Path, format: Format) -> DecodeOptions {
         format,
         all: true,
         keys: None,
+        ..DecodeOptions::default()
     }
 }
 

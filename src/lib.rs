@@ -11,6 +11,7 @@ pub mod capture;
 pub mod case;
 pub mod drive;
 pub mod flow;
+pub mod oracle;
 pub mod outcome;
 pub mod report;
 pub mod requirement;

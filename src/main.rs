@@ -1,6 +1,7 @@
 //! The command line of `fsrvp`: what a user types, turned into options of `run`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fsrvp::capture::Timers;
 use fsrvp::report;
 use fsrvp::run::check::{self, CheckOptions};
 use fsrvp::run::decode::{self, DecodeOptions};
@@ -85,6 +86,18 @@ struct DecodeArguments {
     /// the file beside each capture that has its name and ends in .keys.toml, where there is one.
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
+    /// Tell what client or server did against the specification, the first broken rule first.
+    #[arg(long)]
+    judge: bool,
+    /// How long the servers' Message Sequence Timer runs, for --judge: `scale=1` is nominal,
+    /// `fixed_s=2` two seconds for every step. Without it, as the keys file says; where that says
+    /// nothing, no rule on time is judged.
+    #[arg(long, value_name = "KEY=N", value_parser = timers)]
+    timers: Option<Timers>,
+}
+
+fn timers(word: &str) -> Result<Timers, String> {
+    Timers::from_word(word).ok_or("neither scale=N nor fixed_s=N with N above 0".to_owned())
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -164,6 +177,8 @@ fn decode(arguments: DecodeArguments) -> Result<u8, String> {
         },
         all: arguments.all,
         keys: arguments.keys,
+        judge: arguments.judge,
+        timers: arguments.timers,
     };
     let mut out = output(arguments.output.as_ref())?;
     let outcome = decode::decode(&options, out.as_mut());

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 /// The manifest of a stored capture.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// What the capture shows, in one sentence.
@@ -18,8 +18,38 @@ pub struct Manifest {
     pub licence: String,
     /// The server's port.
     pub port: u16,
+    /// How long the server's Message Sequence Timer runs; not known where nothing is said.
+    pub timers: Option<Timers>,
     /// Every FSRVP call in it, in the order of the requests.
     pub calls: Vec<ExpectedCall>,
+}
+
+/// How long a server's Message Sequence Timer runs: as many times faster than nominal, or one
+/// duration for every step.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Timers {
+    /// So many times faster than nominal; 1 is nominal.
+    Scale(f64),
+    /// Seconds, for every step.
+    FixedS(f64),
+}
+
+impl Timers {
+    /// Reads `scale=N` or `fixed_s=N`; `None` for anything else.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Timers> {
+        let (key, number) = word.split_once('=')?;
+        let number: f64 = number
+            .parse()
+            .ok()
+            .filter(|n: &f64| n.is_finite() && *n > 0.0)?;
+        match key {
+            "scale" => Some(Timers::Scale(number)),
+            "fixed_s" => Some(Timers::FixedS(number)),
+            _ => None,
+        }
+    }
 }
 
 /// A call that a capture holds.

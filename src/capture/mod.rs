@@ -11,4 +11,4 @@ pub mod link;
 pub mod manifest;
 
 pub use file::{CaptureError, CaptureReader, Packet, unpacked};
-pub use manifest::{ExpectedCall, Manifest};
+pub use manifest::{ExpectedCall, Manifest, Timers};

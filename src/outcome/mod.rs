@@ -4,9 +4,11 @@
 //! - A verdict is never guessed: what should have been judged and could not be is `inconclusive`.
 //! - An outcome is a value. Nothing here talks to a server, prints, or reads a clock.
 
+mod finding;
 mod ledger;
 mod normalise;
 
+pub use finding::Finding;
 pub use ledger::{ExitStatus, Ledger, RequirementTotals, Summary, TargetName};
 pub use normalise::Normaliser;
 

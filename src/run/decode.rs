@@ -1,15 +1,18 @@
 //! `fsrvp decode`: the FSRVP calls of capture files, as a timeline or as JSON lines.
 
 mod json;
+mod judge;
 mod keys;
 mod text;
 
 use crate::capture::link::{Decapsulator, Passed};
-use crate::capture::{CaptureError, CaptureReader, unpacked};
+use crate::capture::{CaptureError, CaptureReader, Timers, unpacked};
 use crate::flow::tcp::Stamp;
-use crate::flow::{Counters, Dissector, Event, KeyRing};
-use crate::outcome::ExitStatus;
+use crate::flow::{Counters, Dissector, Event};
+use crate::outcome::{ExitStatus, Finding};
 use crate::requirement::FileError;
+use judge::Judge;
+use keys::Keys;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -37,6 +40,11 @@ pub struct DecodeOptions {
     /// The file with passwords and session keys for all captures; without it, that of each capture
     /// which has its name and ends in `.keys.toml`, where there is one.
     pub keys: Option<PathBuf>,
+    /// Also tell what client or server did against the specification.
+    pub judge: bool,
+    /// How long the Message Sequence Timer of the servers runs; without it, as the keys file says,
+    /// and where that says nothing it is not known.
+    pub timers: Option<Timers>,
 }
 
 /// Why decoding stopped.
@@ -99,6 +107,9 @@ struct Totals {
     sessions: u64,
     calls: u64,
     gaps: u64,
+    findings: u64,
+    /// Findings of a MUST.
+    failures: u64,
     span: Duration,
     messages: Counters,
 }
@@ -106,6 +117,12 @@ struct Totals {
 /// What prints the events.
 trait Printer {
     fn event(&mut self, capture: &str, event: &Event, out: &mut dyn Write) -> std::io::Result<()>;
+    fn findings(
+        &mut self,
+        capture: &str,
+        findings: &[Finding],
+        out: &mut dyn Write,
+    ) -> std::io::Result<()>;
     fn counters(&mut self, totals: &Totals, out: &mut dyn Write) -> std::io::Result<()>;
     fn summary(&mut self, totals: &Totals, out: &mut dyn Write) -> std::io::Result<()>;
 }
@@ -130,7 +147,8 @@ pub fn decode(options: &DecodeOptions, out: &mut dyn Write) -> Result<ExitStatus
             Some(keys) => Ok(keys.clone()),
             None => keys::beside(path),
         };
-        outcome = keys.and_then(|keys| decode_file(path, keys, &mut totals, printer.as_mut(), out));
+        outcome = keys
+            .and_then(|keys| decode_file(path, keys, options, &mut totals, printer.as_mut(), out));
         if outcome.is_err() {
             break;
         }
@@ -142,15 +160,18 @@ pub fn decode(options: &DecodeOptions, out: &mut dyn Write) -> Result<ExitStatus
         printer.summary(&totals, out)?;
         out.flush()?;
     }
-    outcome.map(|()| match totals.messages.bad_signatures {
-        0 => ExitStatus::AsExpected,
-        _ => ExitStatus::Deviates,
-    })
+    outcome.map(
+        |()| match totals.messages.bad_signatures + totals.failures {
+            0 => ExitStatus::AsExpected,
+            _ => ExitStatus::Deviates,
+        },
+    )
 }
 
 fn decode_file(
     path: &Path,
-    keys: KeyRing,
+    keys: Keys,
+    options: &DecodeOptions,
     totals: &mut Totals,
     printer: &mut dyn Printer,
     out: &mut dyn Write,
@@ -170,7 +191,10 @@ fn decode_file(
     };
     let mut reader = CaptureReader::new(source).map_err(stopped)?;
     let mut decapsulator = Decapsulator::new();
-    let mut dissector = Dissector::with_keys(keys);
+    let mut judge = options
+        .judge
+        .then(|| Judge::new(options.timers.or(keys.timers)));
+    let mut dissector = Dissector::with_keys(keys.ring);
     let mut clock = Clock::default();
     let mut failure = None;
     while let Some(packet) = reader.next_packet() {
@@ -187,20 +211,26 @@ fn decode_file(
         };
         let length = packet.original_len;
         match decapsulator.segment(packet.link, packet.data, length, stamp) {
-            Ok(segment) => dissector.handle_segment(&segment),
+            Ok(segment) => {
+                dissector.handle_segment(&segment);
+                if let Some(judge) = &mut judge {
+                    judge.segment(&segment);
+                }
+            }
             Err(Passed::NotTcp | Passed::Fragment) => continue,
             Err(Passed::UnknownLink | Passed::BrokenHeader) => {
                 totals.unread_packets += 1;
                 continue;
             }
         }
-        while let Some(event) = dissector.poll_event() {
-            printer.event(&name, &event, out)?;
-        }
+        hand_out(&mut dissector, &mut judge, &name, printer, out)?;
     }
     dissector.finish();
-    while let Some(event) = dissector.poll_event() {
-        printer.event(&name, &event, out)?;
+    hand_out(&mut dissector, &mut judge, &name, printer, out)?;
+    if let Some(judge) = judge {
+        let findings = judge.finish(clock.last);
+        printer.findings(&name, &findings, out)?;
+        totals.judged(&findings);
     }
     totals.add(dissector.counters());
     totals.unread_packets += decapsulator.incomplete();
@@ -210,7 +240,30 @@ fn decode_file(
     failure.map_or(Ok(()), |error| Err(stopped(error)))
 }
 
+/// Prints what was found, and shows it to the judge.
+fn hand_out(
+    dissector: &mut Dissector,
+    judge: &mut Option<Judge>,
+    capture: &str,
+    printer: &mut dyn Printer,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
+    while let Some(event) = dissector.poll_event() {
+        printer.event(capture, &event, out)?;
+        if let Some(judge) = judge {
+            judge.event(&event);
+        }
+    }
+    Ok(())
+}
+
 impl Totals {
+    fn judged(&mut self, findings: &[Finding]) {
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        self.findings += count(findings.len());
+        self.failures += count(findings.iter().filter(|f| f.is_failure()).count());
+    }
+
     fn add(&mut self, counters: &Counters) {
         self.captures += 1;
         self.connections += counters.connections;

@@ -38,6 +38,7 @@ fn decoded(path: &Path, format: Format) -> (String, Result<(), DecodeError>) {
         format,
         all: false,
         keys: None,
+        ..DecodeOptions::default()
     };
     let mut out = Vec::new();
     let outcome = decode(&options, &mut out).map(|_| ());

@@ -16,6 +16,7 @@ const HARNESS: &[(&str, &[&str])] = &[
     ("case", &["outcome", "requirement", "flow"]),
     ("report", &["outcome", "requirement", "flow"]),
     ("capture", &["flow"]),
+    ("oracle", &["outcome", "requirement", "flow"]),
     ("drive", &["case", "outcome", "requirement", "flow"]),
     (
         "run",
@@ -27,6 +28,7 @@ const HARNESS: &[(&str, &[&str])] = &[
             "report",
             "capture",
             "drive",
+            "oracle",
         ],
     ),
 ];

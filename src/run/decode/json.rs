@@ -2,6 +2,7 @@
 
 use super::{Printer, Totals};
 use crate::flow::{Answer, BadSignature, Direction, Event, Exchange, Gap, Request};
+use crate::outcome::Finding;
 use fsrvp_wire::fsrvp::{Call, Reply};
 use fsrvp_wire::ndr::WideString;
 use serde_json::{Map, Value, json};
@@ -33,6 +34,18 @@ impl Printer for Json {
         writeln!(out, "{line}")
     }
 
+    fn findings(
+        &mut self,
+        capture: &str,
+        findings: &[Finding],
+        out: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        for found in findings {
+            writeln!(out, "{}", finding(capture, found))?;
+        }
+        Ok(())
+    }
+
     fn counters(&mut self, totals: &Totals, out: &mut dyn Write) -> std::io::Result<()> {
         let mut line = Map::new();
         line.insert("type".to_owned(), "messages".into());
@@ -58,7 +71,7 @@ impl Printer for Json {
             "sessions": totals.sessions,
             "calls": totals.calls,
             "gaps": totals.gaps,
-            "findings": totals.messages.bad_signatures,
+            "findings": totals.messages.bad_signatures + totals.findings,
             "seconds": seconds(totals.span),
         });
         writeln!(out, "{line}")
@@ -191,6 +204,26 @@ fn bad_signature(capture: &str, found: &BadSignature) -> Value {
         "expected": format!("a signature over the {} by the key of its session", found.signed),
         "seen": "another one",
         "frames": found.evidence.frames,
+    })
+}
+
+/// What a peer did against the specification.
+fn finding(capture: &str, found: &Finding) -> Value {
+    json!({
+        "type": "finding",
+        "capture": capture,
+        "time_s": seconds(found.time),
+        "stream": found.stream,
+        "client": found.client.to_string(),
+        "server": found.server.to_string(),
+        "requirement": found.requirement,
+        "section": found.section,
+        "level": found.level,
+        "by": found.by,
+        "expected": found.expected,
+        "seen": found.seen,
+        "times": found.times,
+        "frames": found.frames,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The keys file: passwords of users and keys of SMB sessions.
 
 use super::DecodeError;
+use crate::capture::Timers;
 use crate::flow::{KeyRing, SmbSessionKey, UserKey};
 use crate::requirement::{FileError, line_of, read_toml};
 use fsrvp_wire::auth::ntlm::NtHash;
@@ -18,6 +19,13 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 /// The longest key, in bytes: a session key of Kerberos with AES-256.
 const KEY_BYTES_MAX: usize = 32;
 
+/// What a keys file says.
+#[derive(Clone, Default)]
+pub(super) struct Keys {
+    pub(super) ring: KeyRing,
+    pub(super) timers: Option<Timers>,
+}
+
 /// A keys file as it stands.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +34,8 @@ struct KeysFile {
     user: Vec<Spanned<User>>,
     #[serde(default)]
     smb_session: Vec<SmbSession>,
+    /// How long the server's Message Sequence Timer runs, for the judge.
+    timers: Option<Timers>,
     /// The server's port: said for people, found in the capture.
     #[serde(rename = "port")]
     _port: Option<u16>,
@@ -122,7 +132,7 @@ impl<'de> Visitor<'de> for SecretVisitor {
 ///
 /// # Errors
 /// It cannot be read, or something in it is wrong.
-pub(super) fn read(path: &Path) -> Result<KeyRing, DecodeError> {
+pub(super) fn read(path: &Path) -> Result<Keys, DecodeError> {
     let name = path.display().to_string();
     let text = bounded(path).map_err(|source| DecodeError::OpenKeys {
         path: name.clone(),
@@ -135,13 +145,13 @@ pub(super) fn read(path: &Path) -> Result<KeyRing, DecodeError> {
 ///
 /// # Errors
 /// There is one and it cannot be read, or something in it is wrong.
-pub(super) fn beside(capture: &Path) -> Result<KeyRing, DecodeError> {
+pub(super) fn beside(capture: &Path) -> Result<Keys, DecodeError> {
     match names_beside(capture)
         .into_iter()
         .find(|path| path.is_file())
     {
         Some(path) => read(&path),
-        None => Ok(KeyRing::default()),
+        None => Ok(Keys::default()),
     }
 }
 
@@ -168,15 +178,18 @@ fn bounded(path: &Path) -> std::io::Result<Zeroizing<String>> {
 }
 
 /// Reads the text of a keys file.
-fn parse(file: &str, text: &str) -> Result<KeyRing, FileError> {
+fn parse(file: &str, text: &str) -> Result<Keys, FileError> {
     let keys: KeysFile = read_toml(file, text)?;
     let at = |offset: usize, what: &str| FileError::new(file, line_of(text, offset), what);
     let users = keys.user.into_iter().map(|user| user_key(user, &at));
     let sessions = keys.smb_session.into_iter().map(|s| session_key(s, &at));
-    Ok(KeyRing::new(
-        users.collect::<Result<_, _>>()?,
-        sessions.collect::<Result<_, _>>()?,
-    ))
+    Ok(Keys {
+        ring: KeyRing::new(
+            users.collect::<Result<_, _>>()?,
+            sessions.collect::<Result<_, _>>()?,
+        ),
+        timers: keys.timers,
+    })
 }
 
 type At<'a> = dyn Fn(usize, &str) -> FileError + 'a;

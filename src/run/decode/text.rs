@@ -3,6 +3,8 @@
 use super::json::{dialect, method, request, response, rpc_auth, sender};
 use super::{Printer, Totals};
 use crate::flow::{Answer, BadSignature, Event, Exchange, Gap, Request};
+use crate::outcome::Finding;
+use crate::requirement::Role;
 use serde_json::Value;
 use std::io::Write;
 use std::time::Duration;
@@ -34,6 +36,22 @@ impl Printer for Text {
             Event::Gap(found) => writeln!(out, "  {}", gap(found)),
             Event::BadSignature(found) => writeln!(out, "  {}", bad_signature(found)),
         }
+    }
+
+    fn findings(
+        &mut self,
+        capture: &str,
+        findings: &[Finding],
+        out: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        if findings.is_empty() {
+            return writeln!(out, "{capture}: no findings");
+        }
+        writeln!(out, "{capture}: {} findings", findings.len())?;
+        for found in findings {
+            writeln!(out, "{}", finding(found))?;
+        }
+        Ok(())
     }
 
     fn counters(&mut self, totals: &Totals, out: &mut dyn Write) -> std::io::Result<()> {
@@ -145,6 +163,30 @@ fn bad_signature(found: &BadSignature) -> String {
         found.signed,
         found.link.stream,
         found.signed.section(),
+    )
+}
+
+fn finding(found: &Finding) -> String {
+    let by = match found.by {
+        Role::Server => "server",
+        Role::Client => "client",
+    };
+    let times = match found.times {
+        1 => String::new(),
+        times => format!(", {times} times"),
+    };
+    format!(
+        "{:>6} {}  {by} broke {} ({}, section {}) on stream {}{times}\n{:>20}expected: {}\n{:>20}seen:     {}",
+        found.frames.first().unwrap_or(&0),
+        clock(found.time),
+        found.requirement,
+        found.level,
+        found.section,
+        found.stream,
+        "",
+        found.expected,
+        "",
+        found.seen,
     )
 }
 

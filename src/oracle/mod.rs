@@ -1,0 +1,346 @@
+//! The judge: MS-FSRVP 3.1 and 3.2 over a history of exchanges.
+//!
+//! **Architectural invariants**
+//! - The oracle knows exchanges, not where they came from. It is a reading of the text of its own
+//!   and shares only `wire` with the server that it may have to judge.
+//! - It never guesses. What it knows of a server is the set of states that the traffic leaves
+//!   possible ([`history`]); an answer is wrong only where none of them permits it.
+//! - Each rule carries one id of `cases/requirements.toml`. Rules are small functions in tables.
+
+mod client;
+mod clients;
+mod codes;
+mod history;
+mod names;
+mod order;
+mod rule;
+mod server;
+mod statuses;
+#[cfg(test)]
+mod tests;
+mod timer;
+
+pub use timer::Durations;
+
+use crate::flow::{Event, Exchange};
+use crate::outcome::Finding;
+use crate::requirement::{Catalogue, RequirementId, Role};
+use client::Departure;
+use history::History;
+use order::{Happening, Turn};
+use rule::{Act, Ruling, Scene};
+use server::Judged;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How many happenings are kept for one server before they are judged without what comes later.
+const KEPT_MAX: usize = 8 * 1024;
+
+/// The ids of all requirements that have a rule, each once, in their order.
+#[must_use]
+pub fn requirements() -> Vec<&'static str> {
+    let all: BTreeSet<&str> = server::requirements()
+        .chain(client::requirements())
+        .collect();
+    all.into_iter().collect()
+}
+
+/// Judges what servers and clients did.
+///
+/// Feed it with [`handle_event`](Oracle::handle_event) and
+/// [`handle_close`](Oracle::handle_close); [`finish`](Oracle::finish) gives the findings.
+pub struct Oracle {
+    catalogue: Catalogue,
+    durations: Durations,
+    servers: BTreeMap<SocketAddr, Server>,
+    findings: Vec<Finding>,
+    end: Duration,
+}
+
+/// What is kept for one server.
+#[derive(Default)]
+struct Server {
+    kept: Vec<Happening>,
+    history: History,
+    /// Connections that were closed, by the client's end, and the frame of the end.
+    closed: BTreeMap<SocketAddr, u64>,
+    /// The client's ends of all connections with FSRVP calls.
+    ends: BTreeSet<SocketAddr>,
+    /// Streams on which something could not be read.
+    leaky: BTreeSet<u64>,
+}
+
+impl Oracle {
+    /// An oracle that has seen nothing. `durations` are those of the servers' timers.
+    #[must_use]
+    pub fn new(catalogue: Catalogue, durations: Durations) -> Oracle {
+        Oracle {
+            catalogue,
+            durations,
+            servers: BTreeMap::new(),
+            findings: Vec::new(),
+            end: Duration::ZERO,
+        }
+    }
+
+    /// Takes an exchange or a gap.
+    pub fn handle_event(&mut self, event: &Event) {
+        match event {
+            Event::Exchange(exchange) => self.exchange(exchange),
+            Event::Gap(gap) => {
+                self.unsure(
+                    gap.link.server,
+                    Some(gap.link.stream),
+                    Happening::gap(gap.frames),
+                );
+            }
+            // A message with a wrong signature is one that its receiver ignores, or should.
+            Event::BadSignature(found) => {
+                let frames = &found.evidence.frames;
+                let first = frames.first().copied().unwrap_or(0);
+                let last = frames.last().copied().unwrap_or(first);
+                self.unsure(found.link.server, None, Happening::gap((first, last)));
+            }
+        }
+    }
+
+    /// Takes the news that a connection was closed or reset, and when.
+    pub fn handle_close(&mut self, client: SocketAddr, server: SocketAddr, frame: u64) {
+        if let Some(server) = self.servers.get_mut(&server) {
+            server.closed.entry(client).or_insert(frame);
+        }
+    }
+
+    /// Takes the news that time has passed, without anything that matters.
+    pub fn handle_time(&mut self, now: Duration) {
+        self.end = self.end.max(now);
+    }
+
+    /// Judges everything, and gives the findings in the order in which they began.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Finding> {
+        let addresses: Vec<SocketAddr> = self.servers.keys().copied().collect();
+        for address in addresses {
+            self.judge(address);
+            self.judge_departures(address);
+        }
+        self.findings
+            .sort_by_key(|finding| finding.frames.first().copied());
+        gathered(self.findings)
+    }
+
+    fn exchange(&mut self, exchange: &Exchange) {
+        self.handle_time(
+            exchange
+                .answer_evidence
+                .time
+                .max(exchange.request_evidence.time),
+        );
+        let address = exchange.link.server;
+        let server = self.servers.entry(address).or_default();
+        server.ends.insert(exchange.link.client);
+        // A port that is used again is a new connection.
+        let at = exchange.request_evidence.frames.first().copied();
+        if server
+            .closed
+            .get(&exchange.link.client)
+            .is_some_and(|closed| at > Some(*closed))
+        {
+            server.closed.remove(&exchange.link.client);
+        }
+        server.kept.push(Happening::exchange(exchange));
+        if server.kept.len() >= KEPT_MAX {
+            self.judge(address);
+        }
+    }
+
+    fn unsure(&mut self, address: SocketAddr, stream: Option<u64>, happening: Happening) {
+        let server = self.servers.entry(address).or_default();
+        server.leaky.extend(stream);
+        server.kept.push(happening);
+        if server.kept.len() >= KEPT_MAX {
+            self.judge(address);
+        }
+    }
+
+    /// Judges what is kept for a server.
+    fn judge(&mut self, address: SocketAddr) {
+        let Some(server) = self.servers.get_mut(&address) else {
+            return;
+        };
+        let kept = std::mem::take(&mut server.kept);
+        let mut findings = Vec::new();
+        for turn in order::turns(kept) {
+            match turn {
+                Turn::Gap => server.history.forget(),
+                Turn::Exchange { exchange, alone } => {
+                    let judged = server.exchange(&exchange, alone, self.durations);
+                    findings.push((exchange, judged));
+                }
+            }
+        }
+        for (exchange, judged) in findings {
+            let mut seen = BTreeSet::new();
+            for judged in judged {
+                if let Some(finding) = self.finding(&exchange, judged)
+                    && seen.insert((finding.by == Role::Client, finding.seen.clone()))
+                {
+                    self.findings.push(finding);
+                }
+            }
+        }
+    }
+
+    fn finding(&self, exchange: &Exchange, judged: Judged) -> Option<Finding> {
+        let Ruling::Broken { expected, seen } = judged.ruling else {
+            return None;
+        };
+        let id = RequirementId(judged.requirement.to_owned());
+        let requirement = self.catalogue.get(&id)?;
+        let mut frames = exchange.request_evidence.frames.clone();
+        if requirement.role == Role::Server {
+            frames.extend(&exchange.answer_evidence.frames);
+        }
+        Some(Finding {
+            requirement: id,
+            section: requirement.section.clone(),
+            level: requirement.level,
+            by: requirement.role,
+            expected,
+            seen,
+            frames,
+            time: exchange.request_evidence.time,
+            times: 1,
+            stream: exchange.link.stream,
+            client: exchange.link.client,
+            server: exchange.link.server,
+        })
+    }
+
+    /// Judges the sets that clients left unfinished.
+    fn judge_departures(&mut self, address: SocketAddr) {
+        let Some(server) = self.servers.get_mut(&address) else {
+            return;
+        };
+        server.history.advance(self.durations, self.end, self.end);
+        let mut found = Vec::new();
+        for (client, id, set) in server.history.clients.unfinished() {
+            let Some(departure) = server.departure(client, id, set) else {
+                continue;
+            };
+            found.push((set.clone(), client::abandoned(id, set, departure)));
+        }
+        for (set, judged) in found {
+            let (stream, frame, time) = set.last;
+            let id = RequirementId(judged.requirement.to_owned());
+            let (Ruling::Broken { expected, seen }, Some(requirement)) =
+                (judged.ruling, self.catalogue.get(&id))
+            else {
+                continue;
+            };
+            self.findings.push(Finding {
+                requirement: id,
+                section: requirement.section.clone(),
+                level: requirement.level,
+                by: Role::Client,
+                expected,
+                seen,
+                frames: vec![frame],
+                time,
+                times: 1,
+                stream,
+                client: set.link.client,
+                server: set.link.server,
+            });
+        }
+    }
+}
+
+impl Server {
+    /// Judges one exchange and learns from it.
+    fn exchange(&mut self, exchange: &Exchange, alone: bool, durations: Durations) -> Vec<Judged> {
+        let asked = exchange.request_evidence.time;
+        let answered = exchange.answer_evidence.time.max(asked);
+        self.history.advance(durations, asked, answered);
+        let whole_stream = !self.leaky.contains(&exchange.link.stream);
+        let from_start = exchange.dialect.is_some() && exchange.rpc_auth.is_some() && whole_stream;
+        self.history.clients.meet(exchange.link.stream, from_start);
+        let answered = exchange.answer != crate::flow::Answer::Missing;
+        let act = Act {
+            exchange,
+            alone: alone && answered,
+        };
+        let scene = Scene {
+            act,
+            history: &self.history,
+            durations,
+            whole_stream,
+        };
+        let mut judged = server::judge(&scene);
+        judged.extend(client::judge(&scene));
+        let fits = server::fits(&scene);
+        match act.alone {
+            true => self.history.learn(&act, fits),
+            false => self.history.blur(&act),
+        }
+        self.history.clients.learn(&act);
+        judged
+    }
+
+    /// How it is known that the client does nothing more for its set.
+    fn departure(
+        &self,
+        client: std::net::IpAddr,
+        id: fsrvp_wire::fsrvp::ShadowCopySetId,
+        set: &clients::LocalSet,
+    ) -> Option<Departure> {
+        let gone = self.history.set(id).and_then(|set| set.gone);
+        if matches!(gone, Some(history::Gone::Dropped)) {
+            // The SetContext that removed it was judged.
+            return None;
+        }
+        if matches!(gone, Some(history::Gone::Expired(_))) && set.last_unknown {
+            // It came too late, was judged for that, and was told so.
+            return None;
+        }
+        let mut ends = self.ends.iter().filter(|end| end.ip() == client);
+        let closed: Option<Vec<u64>> = ends.try_fold(Vec::new(), |mut all, end| {
+            all.push(*self.closed.get(end)?);
+            Some(all)
+        });
+        match (closed.and_then(|all| all.into_iter().max()), gone) {
+            (Some(frame), _) => Some(Departure::Closed(frame)),
+            (None, Some(history::Gone::Expired(_))) => Some(Departure::Expired),
+            (None, _) => None,
+        }
+    }
+}
+
+/// Gathers what is said of one connection more than once.
+fn gathered(findings: Vec<Finding>) -> Vec<Finding> {
+    /// How many frames one finding names.
+    const FRAMES_MAX: usize = 64;
+    let mut gathered: Vec<Finding> = Vec::new();
+    let mut places: BTreeMap<(String, u64, String, String), usize> = BTreeMap::new();
+    for finding in findings {
+        let key = (
+            finding.requirement.0.clone(),
+            finding.stream,
+            finding.expected.clone(),
+            finding.seen.clone(),
+        );
+        match places.get(&key).and_then(|place| gathered.get_mut(*place)) {
+            Some(first) => {
+                first.times += 1;
+                let room = FRAMES_MAX.saturating_sub(first.frames.len());
+                first.frames.extend(finding.frames.iter().take(room));
+            }
+            None => {
+                places.insert(key, gathered.len());
+                gathered.push(finding);
+            }
+        }
+    }
+    gathered
+}

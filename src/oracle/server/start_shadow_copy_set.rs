@@ -1,0 +1,224 @@
+//! MS-FSRVP 3.1.4.3 StartShadowCopySet (Opnum 2).
+
+use super::Judged;
+use crate::oracle::codes::is_own_failure;
+use crate::oracle::history::Cleared;
+use crate::oracle::rule::{Rule, Ruling, Scene, judge, short};
+use crate::oracle::statuses::Status;
+use crate::oracle::timer::Arm;
+use fsrvp_wire::fsrvp::start_shadow_copy_set::{Request, Response};
+use fsrvp_wire::fsrvp::{Call, Hresult, Reply};
+
+pub(super) const RULES: &[Rule] = &[
+    judge("FSRVP-3.1.4.3-02", clear_with_a_set),
+    judge("FSRVP-3.1.4.3-03", free),
+    judge("FSRVP-3.1.4.3-03", id_is_not_nil),
+    judge("FSRVP-3.1.4.3-04", id_is_new),
+    judge("FSRVP-3.1.4.3-05", |s| in_progress(s, Status::Started)),
+    judge("FSRVP-3.1.4.3-06", |s| in_progress(s, Status::Added)),
+    judge("FSRVP-3.1.4.3-07", |s| {
+        in_progress(s, Status::CreationInProgress)
+    }),
+    judge("FSRVP-3.1.4.3-08", |s| in_progress(s, Status::Committed)),
+    judge("FSRVP-3.1.4.3-09", |s| in_progress(s, Status::Exposed)),
+    judge("FSRVP-3.1.4.3-10", only_recovered),
+    judge("FSRVP-3.1.4.3-11", nil_client_id),
+    judge("FSRVP-3.1.4.2-12", context_is_set),
+    judge("FSRVP-3.1.4.2-14", free_again),
+];
+
+/// The requirements of [`judge_cleared`], by what cleared the context.
+pub(super) const CAUSES: &[&str] = &[
+    "FSRVP-3.1.4.3-01",
+    "FSRVP-3.1.4.7-08",
+    "FSRVP-3.1.4.8-09",
+    "FSRVP-3.1.2-01",
+    "FSRVP-3.1.5-02",
+];
+
+fn request<'a>(scene: &Scene<'a>) -> Option<&'a Request> {
+    match scene.call() {
+        Some(Call::StartShadowCopySet(request)) => Some(request),
+        _ => None,
+    }
+}
+
+fn reply<'a>(scene: &Scene<'a>) -> Option<&'a Response> {
+    match scene.reply() {
+        Some(Reply::StartShadowCopySet(reply)) => Some(reply),
+        _ => None,
+    }
+}
+
+/// The code of a call that the server had to look at, with a legal id.
+fn seen(scene: &Scene<'_>) -> Option<Hresult> {
+    let request = request(scene)?;
+    let code = scene.judged_code().filter(|code| !is_own_failure(*code))?;
+    (scene.alone && !request.client_shadow_copy_set_id.is_nil()).then_some(code)
+}
+
+/// The context is not set. (A client that the capture does not show may have set it and started a
+/// set, which explains FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS.)
+pub(super) fn judge_cleared(scene: &Scene<'_>) -> Option<Judged> {
+    let code = seen(scene)?;
+    if !scene.history.context.is_clear() || scene.history.unfinished().next().is_some() {
+        return None;
+    }
+    let (requirement, why) = match scene.history.cleared {
+        None => ("FSRVP-3.1.4.3-01", "no SetContext came before"),
+        Some(Cleared::Recovered) => (
+            "FSRVP-3.1.4.7-08",
+            "RecoveryCompleteShadowCopySet cleared it",
+        ),
+        Some(Cleared::Aborted) => ("FSRVP-3.1.4.8-09", "AbortShadowCopySet cleared it"),
+        Some(Cleared::Expired(Arm::SetContext)) => ("FSRVP-3.1.2-01", "the timer has run out"),
+        Some(Cleared::Expired(_)) => ("FSRVP-3.1.5-02", "the timer has run out"),
+    };
+    let permitted = [
+        Hresult::FSRVP_E_BAD_STATE,
+        Hresult::FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS,
+    ];
+    Some(Judged {
+        requirement,
+        ruling: Ruling::of(
+            permitted.contains(&code),
+            format!("FSRVP_E_BAD_STATE: the context is not set, {why}"),
+            scene.told(),
+        ),
+    })
+}
+
+/// The context is looked at before the sets.
+fn clear_with_a_set(scene: &Scene<'_>) -> Ruling {
+    match seen(scene) {
+        Some(code)
+            if scene.history.context.is_clear() && scene.history.unfinished().next().is_some() =>
+        {
+            let permitted = [
+                Hresult::FSRVP_E_BAD_STATE,
+                Hresult::FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS,
+            ];
+            Ruling::of(
+                permitted.contains(&code),
+                "FSRVP_E_BAD_STATE: the context is not set",
+                scene.told(),
+            )
+        }
+        _ => Ruling::Silent,
+    }
+}
+
+fn has_recovered(scene: &Scene<'_>) -> bool {
+    scene
+        .history
+        .sets()
+        .any(|(_, set)| set.statuses.certain() == Some(Status::Recovered))
+}
+
+/// The context is set and no set can be in the way.
+fn free_ruling(scene: &Scene<'_>, applies: fn(&Scene<'_>) -> bool) -> Ruling {
+    match seen(scene) {
+        Some(code)
+            if scene.history.context.is_set()
+                && scene.history.none_unfinished()
+                && applies(scene) =>
+        {
+            let why = match scene.history.was_dropped() {
+                true => "SetContext, called again, removed the unfinished set",
+                false => "no unfinished set is there",
+            };
+            Ruling::of(
+                code.is_success(),
+                format!("ZERO: the context is set, and {why}"),
+                scene.told(),
+            )
+        }
+        _ => Ruling::Silent,
+    }
+}
+
+fn free(scene: &Scene<'_>) -> Ruling {
+    free_ruling(scene, |s| !s.history.was_dropped() && !has_recovered(s))
+}
+
+fn only_recovered(scene: &Scene<'_>) -> Ruling {
+    free_ruling(scene, |s| !s.history.was_dropped() && has_recovered(s))
+}
+
+fn free_again(scene: &Scene<'_>) -> Ruling {
+    free_ruling(scene, |s| s.history.was_dropped())
+}
+
+fn in_progress(scene: &Scene<'_>, status: Status) -> Ruling {
+    let Some(code) = seen(scene).filter(|_| scene.history.context.is_set()) else {
+        return Ruling::Silent;
+    };
+    // The set nearest to its end gives the rule; one whose status is not certain the first.
+    let Some((id, set)) = scene.history.unfinished().next() else {
+        return Ruling::Silent;
+    };
+    let own = set.statuses.iter().next();
+    if own != Some(status) {
+        return Ruling::Silent;
+    }
+    Ruling::of(
+        code == Hresult::FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS,
+        format!(
+            "FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS: set {} is {}",
+            short(id),
+            set.statuses
+        ),
+        scene.told(),
+    )
+}
+
+/// The context is set, so whatever the sets are, the first check is passed.
+fn context_is_set(scene: &Scene<'_>) -> Ruling {
+    match seen(scene) {
+        Some(code) if scene.history.context.is_set() => Ruling::of(
+            code == Hresult::FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS || code.is_success(),
+            "ZERO or FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS: the context is set",
+            scene.told(),
+        ),
+        _ => Ruling::Silent,
+    }
+}
+
+fn nil_client_id(scene: &Scene<'_>) -> Ruling {
+    match (request(scene), scene.judged_code()) {
+        (Some(request), Some(code))
+            if request.client_shadow_copy_set_id.is_nil() && !is_own_failure(code) =>
+        {
+            Ruling::of(
+                !code.is_success(),
+                "E_INVALIDARG: ClientShadowCopySetId is nil",
+                format!("{} for a nil ClientShadowCopySetId", scene.told()),
+            )
+        }
+        _ => Ruling::Silent,
+    }
+}
+
+fn id_is_not_nil(scene: &Scene<'_>) -> Ruling {
+    match reply(scene) {
+        Some(reply) if reply.status.is_success() => Ruling::of(
+            !reply.shadow_copy_set_id.is_nil(),
+            "a ShadowCopySetId that is not nil",
+            "a nil ShadowCopySetId with ZERO",
+        ),
+        _ => Ruling::Silent,
+    }
+}
+
+fn id_is_new(scene: &Scene<'_>) -> Ruling {
+    match reply(scene) {
+        Some(reply) if reply.status.is_success() && !reply.shadow_copy_set_id.is_nil() => {
+            Ruling::of(
+                !scene.history.is_set_id(reply.shadow_copy_set_id.0),
+                "a ShadowCopySetId that was never given before",
+                format!("ShadowCopySetId {} once more", reply.shadow_copy_set_id),
+            )
+        }
+        _ => Ruling::Silent,
+    }
+}

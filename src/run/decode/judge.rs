@@ -1,0 +1,59 @@
+//! Between the dissector and the oracle: a capture is judged as it is read.
+
+use crate::capture::Timers;
+use crate::flow::{Event, Segment};
+use crate::oracle::{Durations, Oracle};
+use crate::outcome::Finding;
+use crate::requirement::Catalogue;
+use std::time::Duration;
+
+/// Judges one capture.
+pub(super) struct Judge {
+    oracle: Oracle,
+}
+
+impl Judge {
+    /// A judge for servers whose timers run so long.
+    pub(super) fn new(timers: Option<Timers>) -> Judge {
+        // The catalogue is built in and read by the tests.
+        let catalogue = Catalogue::built_in().unwrap_or_default();
+        Judge {
+            oracle: Oracle::new(catalogue, durations(timers)),
+        }
+    }
+
+    /// Takes what the dissector found.
+    pub(super) fn event(&mut self, event: &Event) {
+        self.oracle.handle_event(event);
+    }
+
+    /// Takes a segment, for the ends of connections.
+    pub(super) fn segment(&mut self, segment: &Segment<'_>) {
+        let frame = segment.payload.stamp.frame;
+        // A reset ends the connection for both; a FIN says that its sender is done.
+        if segment.fin || segment.rst {
+            self.oracle
+                .handle_close(segment.source, segment.destination, frame);
+        }
+        if segment.rst {
+            self.oracle
+                .handle_close(segment.destination, segment.source, frame);
+        }
+    }
+
+    /// The findings, the first broken rule first; the capture ends at `end`.
+    pub(super) fn finish(mut self, end: Duration) -> Vec<Finding> {
+        self.oracle.handle_time(end);
+        self.oracle.finish()
+    }
+}
+
+fn durations(timers: Option<Timers>) -> Durations {
+    match timers {
+        None => Durations::Unknown,
+        Some(Timers::Scale(scale)) => Durations::Scaled(scale),
+        Some(Timers::FixedS(seconds)) => {
+            Duration::try_from_secs_f64(seconds).map_or(Durations::Unknown, Durations::Fixed)
+        }
+    }
+}
