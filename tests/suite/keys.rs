@@ -38,6 +38,7 @@ fn decoded_with(capture: &Path, keys: &str) -> (String, Result<ExitStatus, Strin
         format: Format::Json,
         all: false,
         keys: Some(path),
+        ..DecodeOptions::default()
     };
     let mut out = Vec::new();
     let outcome = decode(&options, &mut out).map_err(|error| error.to_string());
