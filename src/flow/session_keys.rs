@@ -246,3 +246,83 @@ impl Candidate {
             .filter(move |cipher| known.is_none_or(|known| known == *cipher))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key(byte: u8) -> Option<SecretKey> {
+        Some(SecretKey::new(vec![byte; 16]))
+    }
+
+    fn given(byte: u8) -> SmbSessionKey {
+        SmbSessionKey {
+            signing_key: key(byte),
+            client_to_server: key(byte),
+            server_to_client: key(byte.wrapping_add(1)),
+            ..SmbSessionKey::default()
+        }
+    }
+
+    fn signed(algorithm: SigningAlgorithm, byte: u8, tail: &[u8]) -> Vec<u8> {
+        let mut message = [&b"\xFESMB"[..], &[0; 60], tail].concat();
+        signing::sign(algorithm, &SecretKey::new(vec![byte; 16]), &mut message).unwrap();
+        message
+    }
+
+    proptest! {
+        #[test]
+        fn among_several_keys_the_right_one_proves_itself_whatever_the_algorithm(
+            right in 1_u8..9, others in prop::collection::vec(10_u8..99, 0..4),
+            algorithm in 0_u16..3, tail in prop::collection::vec(any::<u8>(), 0..40),
+            at in 0_usize..64,
+        ) {
+            let mut crypto = SessionCrypto::default();
+            for other in others {
+                crypto.add_given(&given(other), Algorithms::default(), None);
+            }
+            crypto.add_given(&given(right), Algorithms::default(), None);
+            let message = signed(SigningAlgorithm(algorithm), right, &tail);
+            let mut changed = message.clone();
+            changed[at] ^= 1;
+            prop_assert_eq!(crypto.verify(&changed), Check::NoKeyFits);
+            prop_assert_eq!(crypto.verify(&message), Check::Right);
+            prop_assert_eq!(crypto.verify(&changed), Check::Wrong);
+            prop_assert_eq!(crypto.verify(&message), Check::Right);
+        }
+
+        #[test]
+        fn an_encrypted_message_opens_by_the_key_of_its_direction_only(
+            byte in 1_u8..200, cipher in 1_u16..3, plain in prop::collection::vec(any::<u8>(), 0..99),
+        ) {
+            let own = SecretKey::new(vec![byte; 16]);
+            let sealed = sealing::seal(Cipher(cipher), &own, &[7; 16], 5, &plain).unwrap();
+            let mut crypto = SessionCrypto::default();
+            crypto.add_given(&given(byte), Algorithms::default(), None);
+            let back = crypto.open(Direction::ServerToClient, &sealed);
+            prop_assert_eq!(back, Err(Check::NoKeyFits));
+            prop_assert_eq!(crypto.open(Direction::ClientToServer, &sealed), Ok(plain));
+            let back = crypto.open(Direction::ServerToClient, &sealed);
+            prop_assert_eq!(back, Err(Check::Wrong));
+        }
+    }
+
+    #[test]
+    fn doubts_are_bounded_and_count_only_once_the_key_is_proven() {
+        let mut crypto = SessionCrypto::default();
+        crypto.add_given(&given(1), Algorithms::default(), None);
+        for _ in 0..DOUBTS_MAX + 5 {
+            crypto.doubt(Doubt {
+                direction: Direction::ClientToServer,
+                encrypted: false,
+                evidence: Evidence::default(),
+            });
+        }
+        assert!(crypto.confirmed().is_empty());
+        let message = signed(SigningAlgorithm::AES_CMAC, 1, b"x");
+        assert_eq!(crypto.verify(&message), Check::Right);
+        assert_eq!(crypto.confirmed().len(), DOUBTS_MAX);
+        assert!(crypto.confirmed().is_empty());
+    }
+}

@@ -169,6 +169,26 @@ fn a_changed_signed_message_is_a_finding_against_its_sender() {
 }
 
 #[test]
+fn a_message_that_was_changed_before_its_key_proved_itself_is_a_finding_all_the_same() {
+    // The response that ends the logon is the first one that the session's key signs.
+    let smb2 = 14 + 20 + 32 + 4;
+    let packets = packets("impacket-raw");
+    let ends_logon = |packet: &&Vec<u8>| {
+        let header = packet.get(smb2..smb2 + 64).unwrap_or(&[0; 64]);
+        header[..4] == *b"\xFESMB" && header[12] == 1 && header[16] & 9 == 9
+    };
+    let packet = packets
+        .iter()
+        .position(|packet| ends_logon(&packet))
+        .expect("it is there");
+    let found = events_with_flipped("impacket-raw", packet, 0);
+    let bad = bad_signatures(&found);
+    assert_eq!(bad.len(), 1, "{found:?}");
+    assert_eq!(bad[0].evidence.frames, [packet as u64 + 1]);
+    assert_eq!(bad[0].direction, Direction::ServerToClient);
+}
+
+#[test]
 fn a_changed_sealed_fragment_is_a_finding_and_its_call_is_not_made_up() {
     let whole = essences(&events(&packets("rpcclient-seal")));
     // The sealed request of SetContext, inside of its stub: before signature, trailer and padding.

@@ -12,11 +12,12 @@ struct Seen {
 }
 
 impl Sink for Seen {
-    /// Messages with an odd command are wanted.
+    /// Messages with an odd command are wanted, those with command 10 only to be checked.
     fn wants(&mut self, _: Kind, head: &[u8]) -> Want {
-        match head.get(12).is_some_and(|command| command % 2 == 1) {
-            true => Want::Whole,
-            false => Want::Head,
+        match head.get(12) {
+            Some(10) => Want::Secured,
+            Some(command) if command % 2 == 1 => Want::Whole,
+            _ => Want::Head,
         }
     }
 
@@ -142,6 +143,37 @@ fn a_loss_inside_of_a_message_that_nobody_wants_costs_nothing() {
     assert!(seen.troubles.is_empty());
     assert_eq!(seen.elements.len(), 2);
     assert_eq!(seen.elements[1].3.len(), 74);
+}
+
+#[test]
+fn a_loss_inside_of_a_message_that_was_only_to_be_checked_costs_the_check() {
+    let checked = framed(&[element(10, 5000, 0)]);
+    let mut seen = Seen::default();
+    let mut framer = Framer::new();
+    framer.bytes(&checked[..1000], STAMP, &mut seen);
+    assert!(framer.lost(3000, STAMP, &mut seen));
+    framer.bytes(&checked[4000..], STAMP, &mut seen);
+    framer.bytes(&framed(&[element(10, 10, 0)]), STAMP, &mut seen);
+    framer.bytes(&checked[..1000], STAMP, &mut seen);
+    framer.end(STAMP, &mut seen);
+    assert!(seen.troubles.is_empty(), "{seen:?}");
+    let lengths: Vec<usize> = seen.elements.iter().map(|found| found.3.len()).collect();
+    assert_eq!(lengths, [HEAD_LEN, 74, HEAD_LEN]);
+}
+
+#[test]
+fn the_elements_of_a_whole_message_are_those_of_the_stream() {
+    let message = compound(&[(5, 10), (10, 300), (8, 77)]);
+    let streamed = run(&message).elements;
+    let parts: Vec<_> = elements(&message[4..]).map(|part| part.unwrap()).collect();
+    assert_eq!(parts.len(), 3);
+    for ((kind, bytes), (streamed_kind, length, _, _)) in parts.iter().zip(&streamed) {
+        assert_eq!((kind, bytes.len() as u64), (streamed_kind, *length));
+    }
+    let mut broken = message[4..].to_vec();
+    broken[20] = 7;
+    assert_eq!(elements(&broken).collect::<Vec<_>>(), [None]);
+    assert_eq!(elements(&[]).count(), 0);
 }
 
 #[test]
