@@ -2,6 +2,7 @@
 
 use fsrvp_wire::auth::ntlm::NtHash;
 use fsrvp_wire::security::{Cipher, SecretKey, SigningAlgorithm};
+use std::collections::HashMap;
 
 /// A user whose NTLM logons can be opened.
 #[derive(Debug, Clone)]
@@ -35,14 +36,23 @@ pub struct SmbSessionKey {
 #[derive(Debug, Clone, Default)]
 pub struct KeyRing {
     users: Vec<UserKey>,
-    sessions: Vec<SmbSessionKey>,
+    /// By session id. There may be several of one: a server that was started again may have given
+    /// an id once more.
+    sessions: HashMap<u64, Vec<SmbSessionKey>>,
 }
 
 impl KeyRing {
     /// The keys of `users` and `sessions`.
     #[must_use]
     pub fn new(users: Vec<UserKey>, sessions: Vec<SmbSessionKey>) -> Self {
-        KeyRing { users, sessions }
+        let mut by_id: HashMap<u64, Vec<SmbSessionKey>> = HashMap::new();
+        for session in sessions {
+            by_id.entry(session.session_id).or_default().push(session);
+        }
+        KeyRing {
+            users,
+            sessions: by_id,
+        }
     }
 
     /// Whether there is no key at all.
@@ -55,11 +65,8 @@ impl KeyRing {
         self.users.iter().map(|user| &user.nt_hash)
     }
 
-    /// The entries for a session id. There may be several: a server that was started again may
-    /// have given an id once more.
-    pub(super) fn sessions_of(&self, session_id: u64) -> impl Iterator<Item = &SmbSessionKey> {
-        self.sessions
-            .iter()
-            .filter(move |session| session.session_id == session_id)
+    /// The entries for a session id.
+    pub(super) fn sessions_of(&self, session_id: u64) -> &[SmbSessionKey] {
+        self.sessions.get(&session_id).map_or(&[], Vec::as_slice)
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Shared {
     kept_bytes: usize,
     /// What the user gave; `None` where nothing shall be opened or checked.
     keys: Option<Arc<KeyRing>>,
-    /// The keys of each session, once it was looked for; those without any are empty.
+    /// The keys of each session of which there are any.
     crypto: HashMap<SessionKey, SessionCrypto>,
 }
 
@@ -54,9 +54,10 @@ impl Shared {
         self.keys.as_ref()
     }
 
-    /// The keys of a session whose logon was seen.
+    /// The keys of a session whose logon was seen; empty where none is known.
     pub(super) fn set_crypto(&mut self, session: SessionKey, crypto: SessionCrypto) {
-        if self.crypto.len() < NAMES_MAX || self.crypto.contains_key(&session) {
+        self.crypto.remove(&session);
+        if !crypto.is_empty() && self.crypto.len() < NAMES_MAX {
             self.crypto.insert(session, crypto);
         }
     }
@@ -67,13 +68,14 @@ impl Shared {
         session: SessionKey,
         algorithms: Algorithms,
     ) -> Option<&mut SessionCrypto> {
-        let keys = self.keys.as_ref()?;
-        if self.crypto.len() >= NAMES_MAX && !self.crypto.contains_key(&session) {
+        let given = self.keys.as_ref()?.sessions_of(session.1);
+        let known = self.crypto.contains_key(&session);
+        if !known && (given.is_empty() || self.crypto.len() >= NAMES_MAX) {
             return None;
         }
         let crypto = self.crypto.entry(session).or_insert_with(|| {
             let mut crypto = SessionCrypto::default();
-            for given in keys.sessions_of(session.1) {
+            for given in given {
                 crypto.add_given(given, algorithms, None);
             }
             crypto
