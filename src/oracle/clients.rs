@@ -62,6 +62,8 @@ pub(super) struct LocalSet {
     pub(super) prepared: bool,
     /// Whether the server said that it does not know the set.
     told_gone: bool,
+    /// What the last call for it returned.
+    pub(super) last_code: Option<Hresult>,
     /// Whether its last answer may be read so.
     pub(super) last_unknown: bool,
     /// The set's last call: connection, frame and time of its answer.
@@ -176,6 +178,7 @@ impl Clients {
         set.link = std::sync::Arc::clone(&act.exchange.link);
         // An argument of AddToShadowCopySet or GetShareMapping may be at fault, too.
         let of_set_alone = !act.is(Opnum::AddToShadowCopySet) && !act.is(Opnum::GetShareMapping);
+        set.last_code = act.code();
         set.last_unknown = act.code().is_some_and(super::codes::says_unknown);
         set.told_gone = match act.code() {
             Some(Hresult::E_INVALIDARG) => of_set_alone || set.told_gone,
@@ -202,6 +205,7 @@ impl Clients {
             prepared: false,
             told_gone: false,
             last_unknown: false,
+            last_code: None,
             last: last(act),
             link: std::sync::Arc::clone(&act.exchange.link),
         };

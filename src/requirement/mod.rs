@@ -103,9 +103,19 @@ pub struct Requirement {
     pub then: String,
     /// How it was derived, and who is known to differ; may be empty.
     pub note: String,
+    /// Whether it can be judged from traffic alone; where nothing is said, it is.
+    #[serde(default = "yes")]
+    pub passive: bool,
+    /// Why it cannot be judged from traffic alone.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// Why no case judges it; where this stands, none needs to.
     #[serde(default)]
     pub exception: Option<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// All requirements, found by their id.

@@ -2,6 +2,7 @@
 
 mod cli;
 mod decode;
+mod judge;
 mod keys;
 mod readme;
 mod robust;

@@ -3,15 +3,36 @@
 use super::creation::local;
 use crate::oracle::clients::Local;
 use crate::oracle::rule::{Rule, Ruling, Scene, judge};
-use fsrvp_wire::fsrvp::{Call, Opnum};
+use fsrvp_wire::fsrvp::{Call, Hresult, Opnum};
 
 pub(super) const RULES: &[Rule] = &[
+    judge("FSRVP-C-3-02", takes_a_timeout_for_success),
     judge("FSRVP-C-3.2.4.4-01", exposes_when_not_committed),
     judge("FSRVP-C-3.2.4.4-03", level_is_1),
     judge("FSRVP-C-3.2.4.4-03", copy_then_set),
     judge("FSRVP-C-3.2.4.4-03", every_mapping_before_recovery),
     judge("FSRVP-C-3.2.4.5-01", recovers_when_not_exposed),
 ];
+
+/// FSRVP_E_WAIT_TIMEOUT has a clear severity bit and is a failure: the set is not Exposed.
+fn takes_a_timeout_for_success(scene: &Scene<'_>) -> Ruling {
+    let needs_expose =
+        scene.is(Opnum::GetShareMapping) || scene.is(Opnum::RecoveryCompleteShadowCopySet);
+    match local(scene) {
+        Some(set)
+            if needs_expose
+                && set.status == Local::Committed
+                && set.last_code == Some(Hresult::FSRVP_E_WAIT_TIMEOUT) =>
+        {
+            Ruling::of(
+                false,
+                "FSRVP_E_WAIT_TIMEOUT taken for a failure",
+                format!("{} after ExposeShadowCopySet returned it", scene.asked()),
+            )
+        }
+        _ => Ruling::Silent,
+    }
+}
 
 fn exposes_when_not_committed(scene: &Scene<'_>) -> Ruling {
     match local(scene) {
