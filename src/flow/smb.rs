@@ -417,7 +417,8 @@ impl Tracker {
     }
 
     /// Takes a response whose request is not known. One to a READ of a pipe tells nothing of its
-    /// pipe: where requests were lost, it may have brought bytes of any of them.
+    /// pipe: it may have brought bytes of any of them. Where not even its tree is known, it counts
+    /// only if requests were lost.
     fn unexpected(&mut self, header: &Header, output: &mut Output) {
         let session = (self.link.server.ip(), header.session_id);
         let tree = match header.flags.contains(HeaderFlags::ASYNC_COMMAND) {
@@ -425,11 +426,11 @@ impl Tracker {
             false => output.shared.is_ipc(session, header.tree_id),
         };
         let brings_data = !is_error_response(header.command, header.status);
-        if self.requests_lost
-            && header.command == Command::READ
-            && brings_data
-            && tree != Some(false)
-        {
+        let of_a_pipe = match tree {
+            Some(is_ipc) => is_ipc,
+            None => self.requests_lost,
+        };
+        if header.command == Command::READ && brings_data && of_a_pipe {
             output.shared.lost(session, Direction::ServerToClient);
         }
     }
