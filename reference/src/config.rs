@@ -30,6 +30,8 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// How long the Message Sequence Timer runs.
     pub timers: Timers,
+    /// Whether requests of dialects 3.0 and above may or must be encrypted.
+    pub encryption: Encryption,
     /// Whether every request must be signed.
     pub signing: Signing,
     /// The shares.
@@ -52,6 +54,7 @@ impl Default for Config {
             backend: BackendChoice::Auto,
             state: None,
             timers: Timers::default(),
+            encryption: Encryption::Allowed,
             signing: Signing::Required,
             shares: Vec::new(),
             users: Vec::new(),
@@ -120,6 +123,19 @@ pub enum Signing {
     Allowed,
     /// Every request, or it is refused.
     #[default]
+    Required,
+}
+
+/// Whether the requests of an authenticated session are encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// Never; no cipher is agreed on.
+    Off,
+    /// Where the client does so.
+    #[default]
+    Allowed,
+    /// Every request; who cannot encrypt cannot log on.
     Required,
 }
 
@@ -413,6 +429,7 @@ mod tests {
         backend = "copy"
         state = "state"
         timers = { scale = 90.0 }
+        encryption = "allowed"
         signing = "required"
 
         [[share]]

@@ -11,6 +11,9 @@ use std::process::Command;
 /// Samba's Message Sequence Timer, in seconds, so that the timer cases can wait for it.
 const SEQUENCE_TIMEOUT_S: u32 = 2;
 
+/// What smbclient calls the ciphers of SMB 3.1.1.
+const CIPHERS: [&str; 4] = ["AES-128-GCM", "AES-128-CCM", "AES-256-GCM", "AES-256-CCM"];
+
 const DIALECTS: [&str; 5] = ["SMB2_02", "SMB2_10", "SMB3_00", "SMB3_02", "SMB3_11"];
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -26,7 +29,38 @@ pub(crate) fn trials() -> Vec<Trial> {
             files(dialect)
         }));
     }
+    for cipher in CIPHERS {
+        let name = format!("encrypted_at_home::{}", cipher.to_lowercase());
+        trials.push(trial(name, &["smbclient", "rpcclient"], false, move || {
+            let offered = format!("client smb3 encryption algorithms={cipher}");
+            encrypted(&["--option", &offered])
+        }));
+    }
+    for dialect in ["SMB3_00", "SMB3_02"] {
+        let name = format!("encrypted_at_home::{}", dialect.to_lowercase());
+        trials.push(trial(name, &["smbclient", "rpcclient"], false, move || {
+            let protocol = format!("client max protocol={dialect}");
+            let ipc = format!("client ipc max protocol={dialect}");
+            encrypted(&["--option", &protocol, "--option", &ipc])
+        }));
+    }
     trials
+}
+
+/// smbclient writes and reads, and rpcclient calls, with everything encrypted.
+fn encrypted(options: &[&str]) -> Outcome {
+    let server = Serve::start(Store::Any)?;
+    let options = [&["--client-protection=encrypt"], options].concat();
+    let commands = "put smb.conf one.txt; ls; get one.txt -";
+    let run = Tool::smbclient(server.port, ADMIN, "data", &options, commands)?;
+    refuse(&run.output, "NT_STATUS", "smbclient")?;
+    demand(&run.output, "netbios name = FSSTOOL", "get one.txt")?;
+    let call = Tool::rpcclient_with(server.port, ADMIN, "sign", &options, "fss_get_sup_version")?;
+    demand(
+        &call.success("rpcclient")?,
+        "supports FSRVP versions from 1 to 1",
+        "rpcclient",
+    )
 }
 
 /// Every verdict over a real smbd is a pass or a deviation that the list explains.

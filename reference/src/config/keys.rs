@@ -4,7 +4,16 @@ use super::ConfigError;
 use toml::{Table, Value};
 
 const ROOT: &[&str] = &[
-    "listen", "name", "profile", "backend", "state", "timers", "signing", "share", "user",
+    "listen",
+    "name",
+    "profile",
+    "backend",
+    "state",
+    "timers",
+    "encryption",
+    "signing",
+    "share",
+    "user",
 ];
 const TIMERS: &[&str] = &["scale", "fixed_s"];
 const SHARE: &[&str] = &[

@@ -140,6 +140,7 @@ impl Reference {
                 &config.name,
                 random_id(),
                 config.signing,
+                config.encryption,
                 users,
             )),
             shares: Arc::clone(&workshop.shares),

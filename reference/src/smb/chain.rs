@@ -1,9 +1,11 @@
 //! MS-SMB2 3.3.5.2.7: the requests of one frame, served one after the other, answered together.
 
 use super::reply::{Hashed, Reply};
+use super::sealer::Sealer;
 use super::session::Signer;
 use fsrvp_wire::smb2::{Command, FileId, Header, HeaderFlags, NtStatus, compound};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Names a chain of one connection.
@@ -20,6 +22,8 @@ pub(super) struct Chain {
     before: Before,
     /// The request in hand, while it waits.
     pub(super) waiting: Option<Waiting>,
+    /// Encrypts the answers, as the frame came encrypted.
+    pub(super) sealer: Option<Arc<Sealer>>,
     /// The AsyncId, once the client was told that it waits.
     pub(super) async_id: Option<u64>,
 }
@@ -58,12 +62,13 @@ struct Answer {
 
 impl Chain {
     /// The requests of one frame.
-    pub(super) fn new(messages: impl IntoIterator<Item = Vec<u8>>) -> Chain {
+    pub(super) fn new(messages: Vec<Vec<u8>>, sealer: Option<Arc<Sealer>>) -> Chain {
         Chain {
             left: messages.into_iter().collect(),
             answers: Vec::new(),
             before: Before::default(),
             waiting: None,
+            sealer,
             async_id: None,
         }
     }
@@ -140,6 +145,7 @@ impl Chain {
                 header.set_async_id(async_id);
             }
             let signer = answer.reply.signer.as_ref().or(answer.signer.as_ref());
+            let signer = signer.filter(|_| self.sealer.is_none());
             let message = seal_message(&header, answer.reply.message, signer, index + 1 == count);
             hash(answer.reply.hashed, &message);
             frame.extend_from_slice(&message);

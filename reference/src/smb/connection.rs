@@ -6,6 +6,7 @@ use super::limits;
 use super::negotiate::{self, Phase};
 use super::pipes;
 use super::reply::{Hashed, PipeWait, Reply, Step, Then};
+use super::sealer::Sealer;
 use super::state::{Entropy, Server, State};
 use super::window::Window;
 use super::work::{Effect, EffectId, FileResult};
@@ -13,8 +14,9 @@ use crate::agent::Now;
 use crate::rpc::CallToken;
 use fsrvp_wire::fsrvp::Reply as FsrvpReply;
 use fsrvp_wire::nbss::{self, FrameType};
+use fsrvp_wire::security::sealing;
 use fsrvp_wire::smb2::fscc::FileTime;
-use fsrvp_wire::smb2::{Command, FileId, Header, NtStatus, compound, smb1_negotiate};
+use fsrvp_wire::smb2::{Command, FileId, Header, HeaderFlags, NtStatus, compound, smb1_negotiate};
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -205,6 +207,29 @@ impl Connection {
         if smb1_negotiate::is_smb1_negotiate(payload) {
             return self.take_smb1(payload);
         }
+        if sealing::is_sealed(payload) {
+            return self.take_sealed(payload, now);
+        }
+        self.take_messages(payload, None, now);
+    }
+
+    /// MS-SMB2 3.3.5.2.1.1: a frame that is encrypted.
+    fn take_sealed(&mut self, payload: &[u8], now: Now) {
+        let session = sealing::session_id(payload).ok();
+        let session = session.and_then(|id| self.state.session(id).ok());
+        let Some(sealer) = session.and_then(|session| session.sealer()) else {
+            return self.close("a frame encrypted for no session");
+        };
+        match sealer.open(payload) {
+            Ok(opened) => self.take_messages(&opened, Some(sealer), now),
+            Err(error) => {
+                tracing::warn!(%error, session = sealer.session_id(), "decryption");
+                self.close("a frame that does not decrypt");
+            }
+        }
+    }
+
+    fn take_messages(&mut self, payload: &[u8], sealer: Option<Arc<Sealer>>, now: Now) {
         let messages = match compound::split(payload) {
             Ok(messages) => messages,
             Err(error) => {
@@ -220,8 +245,18 @@ impl Connection {
             if header.is_response() {
                 return self.close("a response from a client");
             }
+            // Only a request with one before it takes its session over from there.
+            let is_related = header.flags.contains(HeaderFlags::RELATED_OPERATIONS)
+                && !served.is_empty()
+                && header.command != Command::CANCEL;
+            if let Some(sealer) = &sealer
+                && !is_related
+                && header.session_id != sealer.session_id()
+            {
+                return self.close("a request encrypted with the key of another session");
+            }
             if header.command == Command::CANCEL {
-                self.cancel(&header, message, now);
+                self.cancel(&header, message, sealer.is_some(), now);
                 continue;
             }
             if let Err(error) = self.window.take(header.message_id, header.credit_charge) {
@@ -235,7 +270,7 @@ impl Connection {
         }
         self.last_chain += 1;
         let id = ChainId(self.last_chain);
-        self.chains.insert(id, Chain::new(served));
+        self.chains.insert(id, Chain::new(served, sealer));
         self.advance(id, now);
         self.settle(now);
     }
@@ -273,6 +308,7 @@ impl Connection {
                 related_file: related.ok().flatten(),
                 meant_file: Cell::new(None),
                 header,
+                is_sealed: chain.sealer.is_some(),
                 message: &message,
             };
             let (step, signer) = match dispatch::admit(&mut self.state, &request) {
@@ -351,6 +387,7 @@ impl Connection {
             return;
         };
         let state = &mut self.state;
+        let sealer = chain.sealer.clone();
         let frame = chain.finish(|hashed, message| match hashed {
             Hashed::No => {}
             Hashed::Connection => {
@@ -367,7 +404,18 @@ impl Connection {
             }
         });
         if !frame.is_empty() {
-            self.send(&frame);
+            self.send_sealed(&frame, sealer.as_deref());
+        }
+    }
+
+    fn send_sealed(&mut self, payload: &[u8], sealer: Option<&Sealer>) {
+        match sealer.map(|sealer| sealer.seal(payload)) {
+            None => self.send(payload),
+            Some(Ok(sealed)) => self.send(&sealed),
+            Some(Err(error)) => {
+                tracing::error!(%error, "an answer was not encrypted");
+                self.close("an answer that cannot be encrypted");
+            }
         }
     }
 
@@ -393,13 +441,15 @@ impl Connection {
         header.set_async_id(self.last_async);
         let reply = Reply::error(NtStatus::PENDING);
         let message = seal_message(&header, reply.message, waiting.signer.as_ref(), true);
-        self.send(&message);
+        let sealer = chain.sealer.clone();
+        self.send_sealed(&message, sealer.as_deref());
     }
 
     /// MS-SMB2 3.3.5.16: takes a request back that waits for a pipe; others end soon anyway.
-    fn cancel(&mut self, header: &Header, message: &[u8], now: Now) {
+    fn cancel(&mut self, header: &Header, message: &[u8], is_sealed: bool, now: Now) {
         let request = Request {
             header: header.clone(),
+            is_sealed,
             message,
             related_file: None,
             meant_file: Cell::new(None),

@@ -15,6 +15,8 @@ pub(crate) struct Request<'a> {
     pub(crate) header: Header,
     /// Its bytes, header included.
     pub(crate) message: &'a [u8],
+    /// Whether it came encrypted, with the key of the session that it names.
+    pub(crate) is_sealed: bool,
     /// The file of the request before it, where it is related.
     pub(crate) related_file: Option<FileId>,
     /// The file that it turned out to mean, for those related to it.
@@ -72,6 +74,10 @@ pub(crate) fn admit(state: &mut State, request: &Request<'_>) -> Result<Admitted
             _ => Err(NtStatus::ACCESS_DENIED),
         };
     }
+    if request.is_sealed {
+        // MS-SMB2 3.3.5.2.4, 3.3.4.1.1: the cipher's tag stands for the signature, both ways.
+        return Ok(Admitted { signer: None });
+    }
     let signer = session.signer().ok_or(NtStatus::ACCESS_DENIED)?;
     if is_signed {
         if !signer.verify(request.message) {
@@ -100,6 +106,12 @@ pub(crate) fn check_charge(state: &State, header: &Header, length: u32) -> Resul
     Ok(())
 }
 
+/// MS-SMB2 3.3.5.2.9: whether a request came as it is where it had to be encrypted.
+fn is_bare(state: &mut State, request: &Request<'_>) -> bool {
+    let session = state.session(request.header.session_id);
+    !request.is_sealed && session.is_ok_and(|session| session.encryption_required)
+}
+
 /// Serves a request that was admitted.
 pub(crate) fn serve(state: &mut State, request: &Request<'_>) -> Result<Step, NtStatus> {
     match request.header.command {
@@ -108,6 +120,7 @@ pub(crate) fn serve(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
             return Ok(Step::Disconnect("a request before NEGOTIATE"));
         }
         Command::SESSION_SETUP => return session::setup(state, request),
+        _ if is_bare(state, request) => return Err(NtStatus::ACCESS_DENIED),
         Command::LOGOFF => return session::logoff(state, request),
         Command::ECHO => {
             let _: echo::Request = request.body()?;

@@ -24,6 +24,7 @@ pub mod pattern;
 mod pipes;
 mod query_info;
 mod reply;
+mod sealer;
 mod security_descriptor;
 mod session;
 mod set_info;

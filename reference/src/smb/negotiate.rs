@@ -3,14 +3,14 @@
 use super::limits;
 use super::reply::{Hashed, Reply, Step};
 use super::state::State;
-use crate::config::Signing;
+use crate::config::{Encryption, Signing};
 use fsrvp_wire::auth::spnego::Acceptor;
-use fsrvp_wire::security::PreauthHash;
+use fsrvp_wire::security::{self, PreauthHash};
 use fsrvp_wire::smb2::fscc::FileTime;
 use fsrvp_wire::smb2::negotiate::{Capabilities, Dialect, Request, Response, SecurityMode};
 use fsrvp_wire::smb2::negotiate_contexts::{
-    ContextType, HashAlgorithm, NegotiateContext, PreauthIntegrityCapabilities, SigningAlgorithm,
-    SigningCapabilities,
+    Cipher, ContextType, EncryptionCapabilities, HashAlgorithm, NegotiateContext,
+    PreauthIntegrityCapabilities, SigningAlgorithm, SigningCapabilities,
 };
 use fsrvp_wire::smb2::{Body, NtStatus, smb1_negotiate, validate_negotiate_info};
 
@@ -28,6 +28,15 @@ const SIGNING_ALGORITHMS: [SigningAlgorithm; 3] = [
     SigningAlgorithm::AES_GMAC,
     SigningAlgorithm::AES_CMAC,
     SigningAlgorithm::HMAC_SHA256,
+];
+
+/// The ciphers of dialect 3.1.1 that are served, the best one first: GCM is the faster mode, and a
+/// client that wants the longer key offers nothing else.
+const CIPHERS: [Cipher; 4] = [
+    Cipher::AES_128_GCM,
+    Cipher::AES_128_CCM,
+    Cipher::AES_256_GCM,
+    Cipher::AES_256_CCM,
 ];
 
 /// How long the salt of the preauthentication hash is, in bytes.
@@ -51,6 +60,8 @@ pub(crate) struct Negotiated {
     pub(crate) dialect: Dialect,
     /// How messages are signed.
     pub(crate) signing_algorithm: SigningAlgorithm,
+    /// How messages may be encrypted, where both sides can.
+    pub(crate) cipher: Option<security::Cipher>,
     /// The hash of both NEGOTIATE messages; dialect 3.1.1 alone has one.
     pub(crate) preauth: Option<PreauthHash>,
     /// What the client said, for VALIDATE_NEGOTIATE_INFO.
@@ -95,21 +106,37 @@ pub(crate) fn negotiate(state: &mut State, message: &[u8]) -> Result<Step, NtSta
         .ok_or(NtStatus::NOT_SUPPORTED)?;
     let mut contexts = Vec::new();
     let mut signing_algorithm = default_signing_algorithm(dialect);
+    let mut cipher = None;
+    let mut capabilities = common_capabilities(dialect);
     let mut preauth = None;
+    let can_encrypt = state.server.encryption != Encryption::Off;
     if dialect == Dialect::SMB_3_1_1 {
         contexts.push(preauth_context(state, &request.negotiate_contexts)?);
         if let Some((algorithm, context)) = signing_context(&request.negotiate_contexts)? {
             signing_algorithm = algorithm;
             contexts.push(context);
         }
+        if can_encrypt
+            && let Some((chosen, context)) = encryption_context(&request.negotiate_contexts)?
+        {
+            cipher = chosen;
+            contexts.push(context);
+        }
         let mut hash = PreauthHash::default();
         hash.update(message);
         preauth = Some(hash);
+    } else if can_encrypt
+        && [Dialect::SMB_3_0, Dialect::SMB_3_0_2].contains(&dialect)
+        && request.capabilities.contains(Capabilities::ENCRYPTION)
+    {
+        cipher = Some(security::Cipher::AES_128_CCM);
+        capabilities |= Capabilities::ENCRYPTION;
     }
-    let response = respond(state, dialect, contexts);
+    let response = respond(state, dialect, capabilities, contexts);
     state.phase = Phase::Done(Negotiated {
         dialect,
         signing_algorithm,
+        cipher,
         preauth,
         capabilities: response.capabilities,
         offered: Offer {
@@ -139,6 +166,7 @@ pub(crate) fn multi_protocol(state: &mut State, frame: &[u8]) -> Step {
         state.phase = Phase::Done(Negotiated {
             dialect: Dialect::SMB_2_0_2,
             signing_algorithm: default_signing_algorithm(Dialect::SMB_2_0_2),
+            cipher: None,
             preauth: None,
             offered: Offer::default(),
             capabilities: Capabilities::default(),
@@ -149,7 +177,7 @@ pub(crate) fn multi_protocol(state: &mut State, frame: &[u8]) -> Step {
     };
     Step::Done(Reply::new(
         NtStatus::SUCCESS,
-        &respond(state, dialect, Vec::new()),
+        &respond(state, dialect, common_capabilities(dialect), Vec::new()),
     ))
 }
 
@@ -190,12 +218,21 @@ pub(crate) fn validate(
     Ok(Ok(response))
 }
 
-fn respond(state: &State, dialect: Dialect, contexts: Vec<NegotiateContext>) -> Response {
-    let transfer_max = transfer_max(dialect);
-    let capabilities = match dialect {
+/// What the server can do for every client of a dialect.
+fn common_capabilities(dialect: Dialect) -> Capabilities {
+    match dialect {
         Dialect::SMB_2_0_2 | Dialect::SMB_2_WILDCARD => Capabilities::default(),
         _ => Capabilities::LARGE_MTU,
-    };
+    }
+}
+
+fn respond(
+    state: &State,
+    dialect: Dialect,
+    capabilities: Capabilities,
+    contexts: Vec<NegotiateContext>,
+) -> Response {
+    let transfer_max = transfer_max(dialect);
     Response {
         security_mode: security_mode(state),
         dialect_revision: dialect,
@@ -277,6 +314,30 @@ fn signing_context(
         };
         (algorithm, chosen.to_context())
     }))
+}
+
+/// MS-SMB2 3.3.5.4: the cipher, and the context that tells it; that context says 0 where client
+/// and server have no cipher in common.
+fn encryption_context(
+    contexts: &[NegotiateContext],
+) -> Result<Option<(Option<security::Cipher>, NegotiateContext)>, NtStatus> {
+    let mut found = of_type(contexts, ContextType::ENCRYPTION_CAPABILITIES);
+    let Some(context) = found.next() else {
+        return Ok(None);
+    };
+    let offered =
+        EncryptionCapabilities::parse(&context.data).map_err(|_| NtStatus::INVALID_PARAMETER)?;
+    if found.next().is_some() || offered.ciphers.is_empty() {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
+    let chosen = CIPHERS
+        .into_iter()
+        .find(|cipher| offered.ciphers.contains(cipher));
+    let answer = EncryptionCapabilities {
+        ciphers: vec![chosen.unwrap_or(Cipher::NONE)],
+    };
+    let cipher = chosen.map(|cipher| security::Cipher(cipher.0));
+    Ok(Some((cipher, answer.to_context())))
 }
 
 fn of_type(

@@ -4,17 +4,19 @@ use super::dispatch::Request;
 use super::limits;
 use super::negotiate::Negotiated;
 use super::reply::{Hashed, Reply, Step};
+use super::sealer::Sealer;
 use super::state::State;
 use super::trees::Trees;
-use crate::config::Signing;
+use crate::config::{Encryption, Signing};
 use crate::users::User;
 use fsrvp_wire::auth::ntlm::{self, Accepted, AcceptorConfig};
 use fsrvp_wire::auth::spnego::Acceptor;
 use fsrvp_wire::security::{
     Cipher, PreauthHash, SecretKey, SessionKeys, SigningAlgorithm, signing,
 };
-use fsrvp_wire::smb2::session_setup::{self, SecurityMode, SessionSetupFlags};
+use fsrvp_wire::smb2::session_setup::{self, SecurityMode, SessionFlags, SessionSetupFlags};
 use fsrvp_wire::smb2::{NtStatus, logoff};
+use std::sync::Arc;
 
 /// MS-SMB2 3.3.1.8: one session.
 #[derive(Debug)]
@@ -25,6 +27,10 @@ pub(crate) struct Session {
     user: Option<User>,
     /// Signs what is sent and checks what comes.
     signer: Option<Signer>,
+    /// Encrypts and decrypts, where a cipher was agreed on.
+    sealer: Option<Arc<Sealer>>,
+    /// Whether every request must be encrypted.
+    pub(crate) encryption_required: bool,
     /// Whether every request must be signed.
     pub(crate) signing_required: bool,
     /// The shares that it is connected to.
@@ -74,6 +80,11 @@ impl Session {
     /// Signs what is sent and checks what comes; only after a logon.
     pub(crate) fn signer(&self) -> Option<Signer> {
         self.signer.clone()
+    }
+
+    /// Encrypts and decrypts; only after a logon with a cipher.
+    pub(crate) fn sealer(&self) -> Option<Arc<Sealer>> {
+        self.sealer.clone()
     }
 
     /// Takes a SESSION_SETUP message into the preauthentication hash.
@@ -129,7 +140,12 @@ pub(crate) fn setup(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
         }
         Ok(step) => {
             state.session(session_id)?.logon = Some(logon);
-            let mut reply = answer(NtStatus::MORE_PROCESSING_REQUIRED, session_id, step.reply);
+            let mut reply = answer(
+                NtStatus::MORE_PROCESSING_REQUIRED,
+                session_id,
+                SessionFlags::default(),
+                step.reply,
+            );
             reply.hashed = Hashed::Session(session_id);
             Ok(Step::Done(reply))
         }
@@ -161,6 +177,8 @@ fn begin(state: &mut State) -> Result<u64, NtStatus> {
         logon: None,
         user: None,
         signer: None,
+        sealer: None,
+        encryption_required: false,
         signing_required: false,
         trees: Trees::default(),
     };
@@ -200,8 +218,14 @@ fn refuse(state: &mut State, session_id: u64, reason: &str) -> NtStatus {
     NtStatus::LOGON_FAILURE
 }
 
-fn answer(status: NtStatus, session_id: u64, security_buffer: Vec<u8>) -> Reply {
+fn answer(
+    status: NtStatus,
+    session_id: u64,
+    session_flags: SessionFlags,
+    security_buffer: Vec<u8>,
+) -> Reply {
     let body = session_setup::Response {
+        session_flags,
         security_buffer,
         ..session_setup::Response::default()
     };
@@ -221,6 +245,12 @@ fn complete(
     let user = state.server.users.find(&logged_on.accepted.user).cloned();
     let user = user.ok_or(NtStatus::LOGON_FAILURE)?;
     let server_requires = state.server.signing == Signing::Required;
+    let encryption_required = state.server.encryption == Encryption::Required;
+    if encryption_required && negotiated.cipher.is_none() {
+        // MS-SMB2 3.3.5.5.3: who cannot encrypt has no business here.
+        state.end_session(session_id);
+        return Err(NtStatus::ACCESS_DENIED);
+    }
     let client = state.client;
     let session = state.session(session_id)?;
     if let Some(before) = &session.user
@@ -237,9 +267,12 @@ fn complete(
             negotiated.dialect.0,
             logged_on.accepted.session_key.as_bytes(),
             logged_on.preauth.as_ref().map(PreauthHash::value),
-            Cipher::NONE,
+            negotiated.cipher.unwrap_or(Cipher::NONE),
         );
         let keys = keys.map_err(|_| NtStatus::INTERNAL_ERROR)?;
+        let sealer = |cipher| Arc::new(Sealer::new(session_id, cipher, &keys));
+        session.sealer = negotiated.cipher.map(sealer);
+        session.encryption_required = encryption_required;
         session.signer = Some(Signer {
             algorithm: SigningAlgorithm(negotiated.signing_algorithm.0),
             key: keys.signing,
@@ -248,7 +281,12 @@ fn complete(
     }
     tracing::info!(%client, user = user.name, dialect = %negotiated.dialect, "logged on");
     session.user = Some(user);
-    let mut reply = answer(NtStatus::SUCCESS, session_id, token);
+    let session_flags = if encryption_required {
+        SessionFlags::ENCRYPT_DATA
+    } else {
+        SessionFlags::default()
+    };
+    let mut reply = answer(NtStatus::SUCCESS, session_id, session_flags, token);
     reply.signer = session.signer.clone();
     Ok(Step::Done(reply))
 }

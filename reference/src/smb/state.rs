@@ -4,7 +4,7 @@ use super::negotiate::{Negotiated, Phase};
 use super::opens::{Open, Opens, Target};
 use super::session::Session;
 use super::work::{FileToken, FileWork, RpcCall, TreeToken};
-use crate::config::Signing;
+use crate::config::{Encryption, Signing};
 use crate::rpc::{Accounts, EndpointConfig};
 use crate::users::Users;
 use fsrvp_wire::smb2::fscc::FileTime;
@@ -23,6 +23,8 @@ pub struct Server {
     pub guid: Uuid,
     /// Whether requests must be signed.
     pub signing: Signing,
+    /// Whether requests may or must be encrypted.
+    pub encryption: Encryption,
     /// Who may log on.
     pub users: Arc<Users>,
     endpoint: Arc<EndpointConfig>,
@@ -31,7 +33,13 @@ pub struct Server {
 impl Server {
     /// A server of this name.
     #[must_use]
-    pub fn new(name: &str, guid: Uuid, signing: Signing, users: Arc<Users>) -> Self {
+    pub fn new(
+        name: &str,
+        guid: Uuid,
+        signing: Signing,
+        encryption: Encryption,
+        users: Arc<Users>,
+    ) -> Self {
         let endpoint = EndpointConfig {
             accounts: Arc::clone(&users) as Arc<dyn Accounts>,
             netbios_name: name.to_owned(),
@@ -41,6 +49,7 @@ impl Server {
             name: name.to_owned(),
             guid,
             signing,
+            encryption,
             users,
             endpoint: Arc::new(endpoint),
         }

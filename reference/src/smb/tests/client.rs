@@ -1,7 +1,7 @@
 //! A client over a connection without I/O.
 
 use crate::agent::Now;
-use crate::config::{Signing, UserConfig};
+use crate::config::{Encryption, Signing, UserConfig};
 use crate::smb::work::{FileDone, FileInfo, FileResult, FileWork};
 use crate::smb::{Connection, Effect, EffectId, Server};
 use crate::users::Users;
@@ -9,13 +9,14 @@ use fsrvp_wire::auth::ntlm::{self, Credentials, InitiatorOptions, InitiatorRando
 use fsrvp_wire::auth::spnego;
 use fsrvp_wire::nbss;
 use fsrvp_wire::security::{
-    Cipher, PreauthHash, Secret, SecretKey, SessionKeys, SigningAlgorithm, signing,
+    Cipher, PreauthHash, Secret, SecretKey, SessionKeys, SigningAlgorithm, sealing, signing,
 };
 use fsrvp_wire::smb2::create::{self, AccessMask, CreateAction, CreateDisposition};
 use fsrvp_wire::smb2::fscc::FileAttributes;
 use fsrvp_wire::smb2::negotiate::{self, Dialect};
 use fsrvp_wire::smb2::negotiate_contexts::{
-    ContextType, HashAlgorithm, NegotiateContext, PreauthIntegrityCapabilities, SigningCapabilities,
+    ContextType, EncryptionCapabilities, HashAlgorithm, NegotiateContext,
+    PreauthIntegrityCapabilities, SigningCapabilities,
 };
 use fsrvp_wire::smb2::{
     Body, Command, FileId, Header, HeaderFlags, NtStatus, compound, session_setup, tree_connect,
@@ -41,16 +42,30 @@ pub(super) struct Client {
     preauth: PreauthHash,
     algorithm: SigningAlgorithm,
     pub(super) key: Option<SecretKey>,
+    /// What NEGOTIATE ended in.
+    pub(super) cipher: Option<Cipher>,
+    pub(super) keys: Option<SessionKeys>,
+    /// What SESSION_SETUP ended in.
+    pub(super) session_flags: session_setup::SessionFlags,
+    /// Whether what is sent is encrypted.
+    pub(super) seals: bool,
+    sealed: u64,
 }
 
 impl Client {
     pub(super) fn new() -> Self {
+        Client::of(Encryption::Allowed)
+    }
+
+    /// A client of a server with this `encryption`.
+    pub(super) fn of(encryption: Encryption) -> Self {
         let user = UserConfig::with_password(USER, PASSWORD, &["Administrators"]);
         let users = Users::from_config(&[user]).expect("a good user");
         let server = Server::new(
             "TEST",
             Uuid::from_u128(7),
             Signing::Required,
+            encryption,
             Arc::new(users),
         );
         let mut counter = 0_u8;
@@ -74,6 +89,11 @@ impl Client {
             preauth: PreauthHash::default(),
             algorithm: SigningAlgorithm::HMAC_SHA256,
             key: None,
+            cipher: None,
+            keys: None,
+            session_flags: session_setup::SessionFlags::default(),
+            seals: false,
+            sealed: 0,
         }
     }
 
@@ -125,6 +145,18 @@ impl Client {
     }
 
     pub(super) fn send(&mut self, payload: &[u8]) {
+        let sealed;
+        let payload = if let (true, Some(cipher), Some(keys)) =
+            (self.seals, self.cipher, &self.keys)
+        {
+            self.sealed += 1;
+            let nonce = sealing::nonce_from_counter(self.sealed);
+            let key = &keys.client_to_server;
+            sealed = sealing::seal(cipher, key, &nonce, self.session_id, payload).expect("sealed");
+            &sealed
+        } else {
+            payload
+        };
         let frame = nbss::emit(payload).expect("a short payload");
         self.connection.handle_bytes(&frame, self.now);
     }
@@ -132,7 +164,13 @@ impl Client {
     /// The messages of the next frame from the server.
     pub(super) fn receive(&mut self) -> Option<Vec<Vec<u8>>> {
         let frame = self.connection.poll_output()?;
-        let messages = compound::split(&frame[nbss::HEADER_LEN..]).expect("good messages");
+        let mut payload = frame[nbss::HEADER_LEN..].to_vec();
+        // An answer is encrypted where its request was, and nowhere else.
+        assert_eq!(sealing::is_sealed(&payload), self.seals);
+        if let (true, Some(cipher), Some(keys)) = (self.seals, self.cipher, &self.keys) {
+            payload = sealing::open(cipher, &keys.server_to_client, &payload).expect("opened");
+        }
+        let messages = compound::split(&payload).expect("good messages");
         Some(messages.into_iter().map(<[u8]>::to_vec).collect())
     }
 
@@ -190,6 +228,7 @@ impl Client {
     ) -> negotiate::Response {
         let request = negotiate::Request {
             security_mode: negotiate::SecurityMode::SIGNING_ENABLED,
+            capabilities: negotiate::Capabilities::ENCRYPTION,
             client_guid: Uuid::from_u128(9),
             dialects: dialects.to_vec(),
             negotiate_contexts,
@@ -204,7 +243,15 @@ impl Client {
         let response = negotiate::Response::parse(&answer).expect("the body").1;
         self.dialect = response.dialect_revision;
         self.algorithm = SigningAlgorithm::default_of(self.dialect.0);
+        self.cipher = response
+            .capabilities
+            .contains(negotiate::Capabilities::ENCRYPTION)
+            .then_some(Cipher::AES_128_CCM);
         for context in &response.negotiate_contexts {
+            if context.context_type == ContextType::ENCRYPTION_CAPABILITIES {
+                let chosen = EncryptionCapabilities::parse(&context.data).expect("the data");
+                self.cipher = Some(Cipher(chosen.ciphers[0].0)).filter(|c| *c != Cipher::NONE);
+            }
             if context.context_type == ContextType::SIGNING_CAPABILITIES {
                 let chosen = SigningCapabilities::parse(&context.data).expect("the data");
                 self.algorithm = SigningAlgorithm(chosen.signing_algorithms[0].0);
@@ -240,9 +287,13 @@ impl Client {
                     self.dialect.0,
                     key.as_bytes(),
                     Some(preauth.value()),
-                    Cipher::NONE,
+                    self.cipher.unwrap_or(Cipher::NONE),
                 );
-                self.key = Some(keys.expect("keys").signing);
+                let keys = keys.expect("keys");
+                self.key = Some(keys.signing.clone());
+                self.keys = Some(keys);
+                let body = session_setup::Response::parse(&answer).expect("the body").1;
+                self.session_flags = body.session_flags;
                 assert!(header.flags.contains(HeaderFlags::SIGNED));
                 self.checked(answer);
                 return header.status;

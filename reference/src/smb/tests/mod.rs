@@ -2,6 +2,7 @@
 
 mod client;
 mod compounds;
+mod encryption;
 mod hostile;
 mod negotiation;
 mod sessions;

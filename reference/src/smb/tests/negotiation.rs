@@ -34,7 +34,7 @@ fn the_best_common_dialect_is_chosen() {
 }
 
 #[test]
-fn encryption_is_not_promised() {
+fn encryption_is_not_promised_to_who_did_not_ask() {
     let response = Client::new().negotiate(&[Dialect::SMB_3_1_1]);
     assert!(!response.capabilities.contains(Capabilities::ENCRYPTION));
     let types: Vec<ContextType> = response
@@ -149,7 +149,7 @@ fn validation(client: &mut Client, dialects: Vec<Dialect>) -> ioctl::Request {
     client.tree_id = 0;
     assert_eq!(client.connect("IPC$"), NtStatus::SUCCESS);
     let request = validate_negotiate_info::Request {
-        capabilities: Capabilities::default(),
+        capabilities: Capabilities::ENCRYPTION,
         guid: Uuid::from_u128(9),
         security_mode: SecurityMode::SIGNING_ENABLED,
         dialects,

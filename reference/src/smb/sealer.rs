@@ -1,0 +1,52 @@
+//! MS-SMB2 3.1.4.3, 3.3.5.2.1.1: the encryption of one session.
+
+use fsrvp_wire::security::{Cipher, SecretKey, SecurityError, SessionKeys, sealing};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Opens what a client has sealed for a session, and seals what it is answered.
+///
+/// Requests under way share it, so that the answer of a LOGOFF is sealed after its session ended.
+#[derive(Debug)]
+pub(crate) struct Sealer {
+    session_id: u64,
+    cipher: Cipher,
+    incoming: SecretKey,
+    outgoing: SecretKey,
+    /// How many messages were sealed: each has a nonce of its own.
+    sealed: AtomicU64,
+}
+
+impl Sealer {
+    /// The sealer of a session with these keys.
+    pub(crate) fn new(session_id: u64, cipher: Cipher, keys: &SessionKeys) -> Sealer {
+        Sealer {
+            session_id,
+            cipher,
+            incoming: keys.client_to_server.clone(),
+            outgoing: keys.server_to_client.clone(),
+            sealed: AtomicU64::new(0),
+        }
+    }
+
+    /// Whose it is.
+    pub(crate) fn session_id(&self) -> u64 {
+        self.session_id
+    }
+
+    /// What a client has sealed.
+    ///
+    /// # Errors
+    /// When it was not sealed with the key of this session, or was changed.
+    pub(crate) fn open(&self, frame: &[u8]) -> Result<Vec<u8>, SecurityError> {
+        sealing::open(self.cipher, &self.incoming, frame)
+    }
+
+    /// Seals an answer.
+    ///
+    /// # Errors
+    /// When it is too long.
+    pub(crate) fn seal(&self, answer: &[u8]) -> Result<Vec<u8>, SecurityError> {
+        let nonce = sealing::nonce_from_counter(self.sealed.fetch_add(1, Ordering::Relaxed));
+        sealing::seal(self.cipher, &self.outgoing, &nonce, self.session_id, answer)
+    }
+}
