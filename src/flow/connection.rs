@@ -279,6 +279,9 @@ impl Connection {
             self.held.extend(keep);
             for filler in fill {
                 self.held_bytes -= filler.bytes.len();
+                if let Some(ack) = filler.ack {
+                    self.give_up_between(&held, ack, output);
+                }
                 self.deliver(other, &filler.payload(), filler.fin, output);
             }
             let (half, messages) = self.parts(other);
@@ -290,6 +293,34 @@ impl Connection {
         }
         self.deliver(held.direction, &held.payload(), held.fin, output);
         self.release_once_more(output);
+    }
+
+    /// What fills a hole was sent after everything that it acknowledges itself: of that, what
+    /// should come before `held` and did not is lost too.
+    fn give_up_between(&mut self, held: &Held, ack: u32, output: &mut Output) {
+        let limit = match ack.wrapping_sub(held.seq).cast_signed() {
+            0.. => held.seq,
+            _ => ack,
+        };
+        let direction = held.direction;
+        let late = |waiting: &Held| {
+            let length = u32::try_from(waiting.bytes.len()).unwrap_or(0);
+            let end = waiting.seq.wrapping_add(length);
+            waiting.direction == direction && limit.wrapping_sub(end).cast_signed() >= 0
+        };
+        let (late, keep): (VecDeque<Held>, VecDeque<Held>) =
+            std::mem::take(&mut self.held).into_iter().partition(late);
+        self.held = keep;
+        for segment in late {
+            self.held_bytes -= segment.bytes.len();
+            self.deliver(direction, &segment.payload(), segment.fin, output);
+        }
+        let (half, messages) = self.parts(direction);
+        if let Some(tcp) = &mut half.tcp {
+            tcp.give_up_before(limit, held.stamp, &mut |piece| {
+                hand_on(messages, direction, &piece, output)
+            });
+        }
     }
 
     fn release_once_more(&mut self, output: &mut Output) {

@@ -286,6 +286,22 @@ fn a_loss_inside_of_a_sealed_stream_makes_the_rest_unreadable_and_says_so() {
 }
 
 #[test]
+fn a_lost_request_to_read_is_told_before_what_it_brought() {
+    let mut packets = packets("impacket-privacy");
+    // The answer stands behind the client's next segment, which waits for it; and it answers a
+    // READ that is not there.
+    packets.swap(44, 45);
+    packets.remove(43);
+    let found = events(&packets);
+    assert!(bad_signatures(&found).is_empty(), "{found:?}");
+    let lost = found.iter().find_map(|event| match event {
+        Event::Gap(gap) if gap.reason == GapReason::NotCaptured => Some(gap.frames.0),
+        _ => None,
+    });
+    assert!(lost.is_some_and(|frame| frame < 50), "{lost:?}");
+}
+
+#[test]
 fn a_mistake_in_a_keys_file_is_named_with_its_line_and_no_secret_is_shown() {
     let id = "session_id = \"0011223344556677\"\n";
     for (text, expected) in [
