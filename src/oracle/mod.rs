@@ -4,7 +4,7 @@
 //! - The oracle knows exchanges, not where they came from. It is a reading of the text of its own
 //!   and shares only `wire` with the server that it may have to judge.
 //! - It never guesses. What it knows of a server is the set of states that the traffic leaves
-//!   possible ([`history`]); an answer is wrong only where none of them permits it.
+//!   possible (`history`); an answer is wrong only where none of them permits it.
 //! - Each rule carries one id of `cases/requirements.toml`. Rules are small functions in tables.
 
 mod client;
