@@ -89,3 +89,12 @@ fn every_stored_capture_is_judged_as_its_golden_says() {
         settings.bind(|| insta::assert_snapshot!("judge", found));
     }
 }
+
+#[test]
+fn a_server_of_profile_spec_breaks_nothing() {
+    for name in ["reference-rpcclient", "reference-torture"] {
+        let (found, _) = findings(&Path::new("captures").join(name));
+        assert!(!found.contains("\"by\":\"server\""), "{found}");
+        assert!(found.contains("\"by\":\"client\""), "{found}");
+    }
+}

@@ -258,7 +258,11 @@ fn names_the_added_share(scene: &Scene<'_>) -> Ruling {
     let (Some(name), Some(base)) = (name, &copy.name) else {
         return Ruling::Silent;
     };
-    let same = ShareName::parse(&name).as_ref() == Some(base);
+    let Some(named) = ShareName::parse(&name) else {
+        // The rule on the form judges it.
+        return Ruling::Silent;
+    };
+    let same = named == *base;
     Ruling::of(
         same,
         format!(

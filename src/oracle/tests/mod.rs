@@ -1,1 +1,7 @@
-//! Histories by hand.
+//! Histories by hand: each rule fires where it should, and is silent beside it.
+
+mod builder;
+mod certainty;
+mod clients;
+mod servers;
+mod states;

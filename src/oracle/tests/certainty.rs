@@ -1,0 +1,110 @@
+//! What is not certain is not judged.
+
+use super::builder::{
+    SHARE, Story, abort, commit, expose, get_mapping, prepare, recovery, set, set_context, start,
+};
+use fsrvp_wire::fsrvp::Hresult;
+
+const ZERO: Hresult = Hresult::ZERO;
+const BAD: Hresult = Hresult::FSRVP_E_BAD_STATE;
+const MISMATCH: Hresult = Hresult::FSRVP_E_SHADOWCOPYSET_ID_MISMATCH;
+const IN_PROGRESS: Hresult = Hresult::FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS;
+
+#[test]
+fn what_came_before_the_capture_may_be_anything() {
+    for code in [ZERO, BAD, MISMATCH] {
+        Story::new().code(commit(1), code).server_is_right();
+        Story::new().code(expose(1), code).server_is_right();
+    }
+    Story::new().start(1).server_is_right();
+    Story::new().code(start(), IN_PROGRESS).server_is_right();
+    Story::new()
+        .code(set_context(0), IN_PROGRESS)
+        .server_is_right();
+    // But no state permits this.
+    Story::new()
+        .code(commit(1), Hresult::E_INVALIDARG)
+        .server_broke("FSRVP-3.1.4.5-01");
+}
+
+#[test]
+fn answers_narrow_what_came_before() {
+    Story::new()
+        .code(commit(1), ZERO)
+        .code(prepare(1), ZERO)
+        .server_broke("FSRVP-3.1.4.13-04");
+    Story::new()
+        .code(prepare(1), ZERO)
+        .code(prepare(1), BAD)
+        .server_broke("FSRVP-3.1.4.13-08");
+}
+
+#[test]
+fn a_gap_makes_everything_before_it_doubtful() {
+    for code in [ZERO, BAD, MISMATCH] {
+        Story::new()
+            .begun(1)
+            .gap()
+            .code(commit(1), code)
+            .server_is_right();
+    }
+    Story::new().recovered(1).gap().start(2).server_is_right();
+    // What is gone stays gone, as no id is given twice.
+    let aborted = Story::new().begun(1).code(abort(set(1)), ZERO).gap();
+    aborted
+        .code(prepare(1), ZERO)
+        .judged()
+        .first()
+        .expect("it cannot live again");
+}
+
+#[test]
+fn a_call_without_answer_may_have_been_executed() {
+    for code in [ZERO, BAD] {
+        let lost = Story::new().added(1).lost(commit(1));
+        lost.code(expose(1), code).server_is_right();
+    }
+}
+
+#[test]
+fn calls_that_overlap_may_be_executed_in_any_order() {
+    // Abort is sent while commit runs, on another connection.
+    let both = |code| {
+        Story::new()
+            .added(1)
+            .code(commit(1), code)
+            .late_answer()
+            .stream(1)
+            .code(abort(set(1)), ZERO)
+    };
+    for code in [ZERO, BAD, MISMATCH] {
+        both(code).server_is_right();
+    }
+    // A question in between changes nothing.
+    Story::new()
+        .begun(1)
+        .code(commit(1), ZERO)
+        .late_answer()
+        .stream(1)
+        .version()
+        .server_broke("FSRVP-3.1.4.5-02");
+}
+
+#[test]
+fn a_client_that_was_not_seen_may_hold_the_context() {
+    let free = || Story::new().recovered(1).version();
+    free().code(set_context(0), IN_PROGRESS).server_is_right();
+    free()
+        .context(0)
+        .code(start(), IN_PROGRESS)
+        .server_is_right();
+}
+
+#[test]
+fn a_mapping_whose_set_was_not_begun_here_is_not_known() {
+    let seen = Story::new().code(expose(1), ZERO);
+    seen.code(get_mapping(1, 1, SHARE), Hresult::E_INVALIDARG)
+        .server_is_right();
+    let seen = Story::new().code(expose(1), ZERO);
+    seen.code(recovery(1), BAD).server_broke("FSRVP-3.1.4.7-07");
+}
