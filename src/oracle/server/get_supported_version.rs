@@ -39,7 +39,8 @@ fn versions<'a>(scene: &Scene<'a>) -> Option<&'a Response> {
 
 fn versions_are_known(scene: &Scene<'_>) -> Ruling {
     match versions(scene) {
-        Some(reply) => Ruling::of(
+        // The rule on their order judges the others.
+        Some(reply) if reply.min_version <= reply.max_version => Ruling::of(
             reply.min_version == FSRVP_RPC_VERSION_1 && reply.max_version == FSRVP_RPC_VERSION_1,
             "MinVersion and MaxVersion 1, the only version there is",
             format!(
@@ -47,7 +48,7 @@ fn versions_are_known(scene: &Scene<'_>) -> Ruling {
                 reply.min_version, reply.max_version
             ),
         ),
-        None => Ruling::Silent,
+        _ => Ruling::Silent,
     }
 }
 

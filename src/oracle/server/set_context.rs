@@ -1,7 +1,6 @@
 //! MS-FSRVP 3.1.4.2 SetContext (Opnum 1), and 2.2.2.2 for the contexts.
 
 use crate::oracle::codes::is_own_failure;
-use crate::oracle::history::Cleared;
 use crate::oracle::rule::{Rule, Ruling, Scene, judge};
 use fsrvp_wire::fsrvp::{Call, Context, Hresult};
 
@@ -49,9 +48,6 @@ pub(super) const RULES: &[Rule] = &[
     }),
     judge("FSRVP-3.1.4.2-11", context_before_address),
     judge("FSRVP-3.1.4.2-13", other_address),
-    judge("FSRVP-3.1.4.2-15", again_succeeds),
-    judge("FSRVP-3.1.4.2-19", |s| after(s, &[is_finished])),
-    judge("FSRVP-3.1.5-06", |s| after(s, &[is_expired])),
 ];
 
 /// The values that a rule of its own names.
@@ -145,42 +141,6 @@ fn other_address(scene: &Scene<'_>) -> Ruling {
                 format!("{} from {}", scene.told(), scene.client()),
             )
         }
-        _ => Ruling::Silent,
-    }
-}
-
-/// The same client with nothing but a Recovered set.
-fn again_succeeds(scene: &Scene<'_>) -> Ruling {
-    let mine = scene.history.context.held_by() == Some(scene.client());
-    let recovered = scene
-        .history
-        .sets()
-        .any(|(_, set)| set.is_certainly(crate::oracle::statuses::Status::Recovered));
-    match seen(scene) {
-        Some((context, code)) if mine && recovered && Context(context).is_valid() => {
-            accepted(scene, code)
-        }
-        _ => Ruling::Silent,
-    }
-}
-
-fn is_finished(cleared: Cleared) -> bool {
-    matches!(cleared, Cleared::Recovered | Cleared::Aborted)
-}
-
-fn is_expired(cleared: Cleared) -> bool {
-    matches!(cleared, Cleared::Expired(_))
-}
-
-/// The context was cleared in this way: the next SetContext is like the first.
-fn after(scene: &Scene<'_>, ways: &[fn(Cleared) -> bool]) -> Ruling {
-    let cleared = scene
-        .history
-        .cleared
-        .filter(|_| scene.history.context.is_clear());
-    let applies = cleared.is_some_and(|cleared| ways.iter().any(|way| way(cleared)));
-    match seen(scene) {
-        Some((context, code)) if applies && Context(context).is_valid() => accepted(scene, code),
         _ => Ruling::Silent,
     }
 }

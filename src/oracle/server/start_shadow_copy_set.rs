@@ -11,7 +11,6 @@ use fsrvp_wire::fsrvp::{Call, Hresult, Reply};
 
 pub(super) const RULES: &[Rule] = &[
     judge("FSRVP-3.1.4.3-02", clear_with_a_set),
-    judge("FSRVP-3.1.4.3-03", free),
     judge("FSRVP-3.1.4.3-03", id_is_not_nil),
     judge("FSRVP-3.1.4.3-04", id_is_new),
     judge("FSRVP-3.1.4.3-05", |s| in_progress(s, Status::Started)),
@@ -115,38 +114,21 @@ fn has_recovered(scene: &Scene<'_>) -> bool {
         .any(|(_, set)| set.statuses.certain() == Some(Status::Recovered))
 }
 
-/// The context is set and no set can be in the way.
-fn free_ruling(scene: &Scene<'_>, applies: fn(&Scene<'_>) -> bool) -> Ruling {
+/// SetContext, called again, removed what was unfinished: nothing can be in the way.
+fn free_again(scene: &Scene<'_>) -> Ruling {
+    let history = scene.history;
     match seen(scene) {
         Some(code)
-            if scene.history.context.is_set()
-                && scene.history.none_unfinished()
-                && applies(scene) =>
+            if history.context.is_set() && history.none_unfinished() && history.was_dropped() =>
         {
-            let why = match scene.history.was_dropped() {
-                true => "SetContext, called again, removed the unfinished set",
-                false => "no unfinished set is there",
-            };
             Ruling::of(
                 code.is_success(),
-                format!("ZERO: the context is set, and {why}"),
+                "ZERO: the context is set, and SetContext, called again, removed the unfinished set",
                 scene.told(),
             )
         }
         _ => Ruling::Silent,
     }
-}
-
-fn free(scene: &Scene<'_>) -> Ruling {
-    free_ruling(scene, |s| !s.history.was_dropped() && !has_recovered(s))
-}
-
-fn only_recovered(scene: &Scene<'_>) -> Ruling {
-    free_ruling(scene, |s| !s.history.was_dropped() && has_recovered(s))
-}
-
-fn free_again(scene: &Scene<'_>) -> Ruling {
-    free_ruling(scene, |s| s.history.was_dropped())
 }
 
 fn in_progress(scene: &Scene<'_>, status: Status) -> Ruling {
@@ -172,16 +154,26 @@ fn in_progress(scene: &Scene<'_>, status: Status) -> Ruling {
     )
 }
 
-/// The context is set, so whatever the sets are, the first check is passed.
-fn context_is_set(scene: &Scene<'_>) -> Ruling {
+/// The context is set, so whatever the sets are, the first check is passed. A client that the
+/// capture does not show may have a set in the way.
+fn passes_first_check(scene: &Scene<'_>, recovered: bool) -> Ruling {
+    let only_recovered = has_recovered(scene) && scene.history.unfinished().next().is_none();
     match seen(scene) {
-        Some(code) if scene.history.context.is_set() => Ruling::of(
+        Some(code) if scene.history.context.is_set() && only_recovered == recovered => Ruling::of(
             code == Hresult::FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS || code.is_success(),
             "ZERO or FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS: the context is set",
             scene.told(),
         ),
         _ => Ruling::Silent,
     }
+}
+
+fn context_is_set(scene: &Scene<'_>) -> Ruling {
+    passes_first_check(scene, false)
+}
+
+fn only_recovered(scene: &Scene<'_>) -> Ruling {
+    passes_first_check(scene, true)
 }
 
 fn nil_client_id(scene: &Scene<'_>) -> Ruling {

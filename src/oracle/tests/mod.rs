@@ -5,3 +5,4 @@ mod certainty;
 mod clients;
 mod servers;
 mod states;
+mod values;
