@@ -37,6 +37,15 @@ use std::time::Duration;
 /// How many happenings are kept for one server before they are judged without what comes later.
 const KEPT_MAX: usize = 8 * 1024;
 
+/// How many bytes of parameters are kept for one server before the same.
+const KEPT_BYTES_MAX: usize = 4 << 20;
+
+/// How many servers are followed; then the one of the lowest address is let go.
+const SERVERS_MAX: usize = 1024;
+
+/// How many findings are kept before they are gathered; more are not told.
+const FINDINGS_MAX: usize = 16 * 1024;
+
 /// The ids of all requirements that have a rule, each once, in their order.
 #[must_use]
 pub fn requirements() -> Vec<&'static str> {
@@ -62,6 +71,7 @@ pub struct Oracle {
 #[derive(Default)]
 struct Server {
     kept: Vec<Happening>,
+    kept_bytes: usize,
     history: History,
     /// Connections that were closed, by the client's end, and the frame of the end.
     closed: BTreeMap<SocketAddr, u64>,
@@ -138,7 +148,7 @@ impl Oracle {
                 .max(exchange.request_evidence.time),
         );
         let address = exchange.link.server;
-        let server = self.servers.entry(address).or_default();
+        let server = self.server(address);
         server.ends.insert(exchange.link.client);
         // A port that is used again is a new connection.
         let at = exchange.request_evidence.frames.first().copied();
@@ -149,17 +159,28 @@ impl Oracle {
         {
             server.closed.remove(&exchange.link.client);
         }
-        server.kept.push(Happening::exchange(exchange));
-        if server.kept.len() >= KEPT_MAX {
+        server.keep(Happening::exchange(exchange));
+        if server.is_full() {
             self.judge(address);
         }
     }
 
+    fn server(&mut self, address: SocketAddr) -> &mut Server {
+        if self.servers.len() >= SERVERS_MAX && !self.servers.contains_key(&address) {
+            let lowest = self.servers.keys().next().copied();
+            if let Some(lowest) = lowest {
+                self.judge(lowest);
+                self.servers.remove(&lowest);
+            }
+        }
+        self.servers.entry(address).or_default()
+    }
+
     fn unsure(&mut self, address: SocketAddr, stream: Option<u64>, happening: Happening) {
-        let server = self.servers.entry(address).or_default();
+        let server = self.server(address);
         server.leaky.extend(stream);
-        server.kept.push(happening);
-        if server.kept.len() >= KEPT_MAX {
+        server.keep(happening);
+        if server.is_full() {
             self.judge(address);
         }
     }
@@ -170,6 +191,7 @@ impl Oracle {
             return;
         };
         let kept = std::mem::take(&mut server.kept);
+        server.kept_bytes = 0;
         let mut findings = Vec::new();
         for turn in order::turns(kept) {
             match turn {
@@ -183,7 +205,8 @@ impl Oracle {
         for (exchange, judged) in findings {
             let mut seen = BTreeSet::new();
             for judged in judged {
-                if let Some(finding) = self.finding(&exchange, judged)
+                if self.findings.len() < FINDINGS_MAX
+                    && let Some(finding) = self.finding(&exchange, judged)
                     && seen.insert((finding.by == Role::Client, finding.seen.clone()))
                 {
                     self.findings.push(finding);
@@ -258,6 +281,15 @@ impl Oracle {
 }
 
 impl Server {
+    fn keep(&mut self, happening: Happening) {
+        self.kept_bytes += happening.weight();
+        self.kept.push(happening);
+    }
+
+    fn is_full(&self) -> bool {
+        self.kept.len() >= KEPT_MAX || self.kept_bytes >= KEPT_BYTES_MAX
+    }
+
     /// Judges one exchange and learns from it.
     fn exchange(&mut self, exchange: &Exchange, alone: bool, durations: Durations) -> Vec<Judged> {
         let asked = exchange.request_evidence.time;

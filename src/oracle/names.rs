@@ -96,6 +96,7 @@ mod tests {
         let a = ShareName::parse(r"\\10.0.0.1\x").expect("a name");
         let b = ShareName::parse(r"\\10.0.0.2\x").expect("a name");
         assert!(!a.is(&b));
+        assert!(!a.is(&ShareName::parse(r"\\10\x").expect("a name")));
     }
 
     #[test]

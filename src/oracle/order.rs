@@ -1,7 +1,9 @@
 //! Which exchanges came one after the other, and which may have met at the server in any order.
 
-use crate::flow::{Answer, Exchange};
-use fsrvp_wire::fsrvp::Opnum;
+use super::rule::share_name;
+use crate::flow::{Answer, Exchange, Request};
+use fsrvp_wire::fsrvp::{Opnum, Reply};
+use fsrvp_wire::ndr::WideString;
 
 /// Something that happened to a server between two frames.
 pub(super) struct Happening {
@@ -62,6 +64,32 @@ impl Happening {
         }
     }
 
+    /// How many bytes of parameters it keeps.
+    pub(super) fn weight(&self) -> usize {
+        let What::Exchange(exchange) = &self.what else {
+            return 0;
+        };
+        let frames = exchange.request_evidence.frames.len() + exchange.answer_evidence.frames.len();
+        let request = match &exchange.request {
+            Request::Call(call) => string(share_name(call)),
+            Request::Unreadable { stub, .. } => stub.len(),
+        };
+        let answer = match &exchange.answer {
+            Answer::Unreadable { stub, .. } => stub.len(),
+            Answer::Reply(Reply::IsPathSupported(reply)) => {
+                string(reply.owner_machine_name.as_ref())
+            }
+            Answer::Reply(Reply::GetShareMapping(reply)) => {
+                reply.share_mapping.mapping.as_ref().map_or(0, |mapping| {
+                    string(mapping.share_name_unc.as_ref())
+                        + string(mapping.shadow_copy_share_name.as_ref())
+                })
+            }
+            Answer::Reply(_) | Answer::Fault(_) | Answer::Missing => 0,
+        };
+        request + answer + frames * size_of::<u64>()
+    }
+
     /// Whether it can change what the server answers to others.
     fn matters(&self) -> bool {
         match &self.what {
@@ -78,6 +106,10 @@ impl Happening {
             }
         }
     }
+}
+
+fn string(name: Option<&WideString>) -> usize {
+    name.map_or(0, |name| name.units.len() * size_of::<u16>())
 }
 
 /// Brings happenings into the order of their first frames, and tells which overlap.
@@ -108,15 +140,10 @@ pub(super) fn turns(mut happenings: Vec<Happening>) -> Vec<Turn> {
 fn alone(happenings: &[Happening]) -> Vec<bool> {
     let mut alone = vec![true; happenings.len()];
     // The furthest end of everything before that matters.
-    let mut reach: Option<(u64, usize)> = None;
+    let mut reach: Option<u64> = None;
     for (index, happening) in happenings.iter().enumerate() {
-        if let Some((end, other)) = reach
-            && end >= happening.from
-        {
+        if reach.is_some_and(|end| end >= happening.from) {
             set(&mut alone, index, false);
-            if happening.matters() {
-                set(&mut alone, other, false);
-            }
         }
         // Everything that ends after this begins and began before it overlaps it too.
         if happening.matters() {
@@ -127,9 +154,7 @@ fn alone(happenings: &[Happening]) -> Vec<bool> {
                     break;
                 }
             }
-            if reach.is_none_or(|(end, _)| happening.to >= end) {
-                reach = Some((happening.to, index));
-            }
+            reach = reach.max(Some(happening.to));
         }
     }
     alone

@@ -283,10 +283,20 @@ impl Story {
         static CATALOGUE: LazyLock<Catalogue> =
             LazyLock::new(|| Catalogue::built_in().expect("it reads"));
         let mut oracle = Oracle::new(CATALOGUE.clone(), self.durations);
+        let mut closes = self.closes.iter().peekable();
         for event in &self.events {
+            let frame = match event {
+                Event::Exchange(exchange) => exchange.request_evidence.frames.first().copied(),
+                _ => None,
+            };
+            while let Some((client, server, at)) =
+                closes.next_if(|(_, _, at)| frame.is_some_and(|frame| *at < frame))
+            {
+                oracle.handle_close(*client, *server, *at);
+            }
             oracle.handle_event(event);
         }
-        for (client, server, frame) in &self.closes {
+        for (client, server, frame) in closes {
             oracle.handle_close(*client, *server, *frame);
         }
         oracle.handle_time(self.time);

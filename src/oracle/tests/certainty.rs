@@ -1,7 +1,8 @@
 //! What is not certain is not judged.
 
 use super::builder::{
-    SHARE, Story, abort, commit, expose, get_mapping, prepare, recovery, set, set_context, start,
+    SHARE, Story, abort, commit, expose, get_mapping, mapping_of, prepare, recovery, set,
+    set_context, start,
 };
 use fsrvp_wire::fsrvp::Hresult;
 
@@ -107,4 +108,68 @@ fn a_mapping_whose_set_was_not_begun_here_is_not_known() {
         .server_is_right();
     let seen = Story::new().code(expose(1), ZERO);
     seen.code(recovery(1), BAD).server_broke("FSRVP-3.1.4.7-07");
+}
+
+#[test]
+fn shares_may_have_been_added_where_nothing_was_seen() {
+    let gap = || Story::new().begun(1).gap().code(expose(1), ZERO);
+    let mut mapping = mapping_of(7);
+    mapping.shadow_copy_set_id = set(1);
+    gap().mapping(1, 7, &mapping).server_is_right();
+}
+
+#[test]
+fn whose_context_it_was_decides_whether_a_set_is_removed() {
+    // Who held the context was not seen.
+    for code in [ZERO, MISMATCH] {
+        let story = Story::new().code(commit(1), ZERO).version().context(0);
+        story.code(expose(1), code).server_is_right();
+    }
+}
+
+#[test]
+fn after_recovery_no_timer_runs() {
+    let later = Story::new().recovered(1).wait(9000).start(2);
+    later.server_broke("FSRVP-3.1.4.7-08");
+}
+
+#[test]
+fn what_another_connection_asks_meanwhile_is_not_judged() {
+    Story::new()
+        .added(1)
+        .code(prepare(1), ZERO)
+        .code(commit(1), ZERO)
+        .late_answer()
+        .stream(1)
+        .code(prepare(1), BAD)
+        .server_is_right();
+}
+
+#[test]
+fn a_loss_elsewhere_may_have_hidden_the_context() {
+    let story = Story::new().version().context(0).stream(9).gap().stream(0);
+    story.start(1).nobody_broke_anything();
+}
+
+#[test]
+fn a_port_that_is_used_again_is_an_open_connection() {
+    let back = Story::new().mapped(1).close().version();
+    back.nobody_broke_anything();
+}
+
+#[test]
+fn a_further_share_wants_a_further_prepare() {
+    let other = r"\\srv\other";
+    let story = || {
+        Story::new()
+            .added(1)
+            .code(prepare(1), ZERO)
+            .add(1, 2, other)
+    };
+    story()
+        .code(commit(1), BAD)
+        .server_broke("FSRVP-3.1.4.5-07");
+    let findings = story().code(commit(1), ZERO).judged();
+    let told = |rule: &str| findings.iter().any(|finding| finding.requirement.0 == rule);
+    assert!(told("FSRVP-C-3.2.4.2.2-05"), "{findings:?}");
 }
