@@ -1,4 +1,5 @@
-//! What each fuzz target does with its bytes.
+//! What each fuzz target does with its bytes. The test `malformed` includes this file and does the
+//! same with every file of `captures/malformed/`, so that what was found once stays fixed.
 //!
 //! Nothing may panic; and where bytes parse, the laws of the parser must hold: what is emitted
 //! again parses to the same value.
