@@ -7,7 +7,10 @@ use std::path::PathBuf;
 
 /// What the fuzz targets do; the same file, so that a finding is reproduced as it was found.
 #[path = "../../fuzz/src/lib.rs"]
-#[expect(unreachable_pub, reason = "in its own package it is the library's door")]
+#[expect(
+    unreachable_pub,
+    reason = "in its own package it is the library's door"
+)]
 mod targets;
 
 fn files() -> Vec<PathBuf> {
@@ -37,7 +40,10 @@ fn every_malformed_file_is_named_for_its_target() {
         let known = targets::TARGETS
             .iter()
             .any(|(target, _)| name.starts_with(&format!("{target}-")));
-        assert!(known && name.ends_with(".bin"), "{name}: <target>-<what>.bin");
+        assert!(
+            known && name.ends_with(".bin"),
+            "{name}: <target>-<what>.bin"
+        );
     }
 }
 
@@ -53,6 +59,8 @@ fn a_malformed_capture_gives_one_error_that_names_file_frame_and_byte() {
                 captures: vec![file.clone()],
                 format,
                 all: true,
+                judge: true,
+                ..DecodeOptions::default()
             };
             let error = decode(&options, &mut Vec::new())
                 .expect_err("the file is broken")
