@@ -66,7 +66,9 @@ fn add(target: &str, seed: &[u8]) -> Outcome<()> {
 fn from_capture(path: &Path) -> Outcome<()> {
     let bytes = fs::read(path)?;
     add("capture_file", &bytes)?;
-    add("dissector", &[&[0], bytes.as_slice()].concat())?;
+    for choice in [0, 2, 6] {
+        add("dissector", &[&[choice], bytes.as_slice()].concat())?;
+    }
     let mut reader = CaptureReader::new(unpacked(File::open(path)?)?)?;
     let mut decapsulator = Decapsulator::new();
     let (mut packets, mut pieces) = (vec![0u8], vec![1u8]);
@@ -93,6 +95,8 @@ fn from_capture(path: &Path) -> Outcome<()> {
         }
     }
     add("link_and_ip", &packets)?;
+    add("dissector", &pieces)?;
+    pieces[0] = 7;
     add("dissector", &pieces)
 }
 

@@ -7,7 +7,9 @@
 use fsrvp::capture::link::Decapsulator;
 use fsrvp::capture::{CaptureReader, unpacked};
 use fsrvp::flow::tcp::Stamp;
-use fsrvp::flow::{Direction, Dissector};
+use fsrvp::flow::{Direction, Dissector, KeyRing, UserKey};
+use fsrvp::oracle::{Durations, Oracle};
+use fsrvp::requirement::Catalogue;
 use fsrvp_wire::auth::ntlm::{
     self, AuthenticateMessage, ChallengeMessage, Credentials, InitiatorOptions, InitiatorRandom,
     NegotiateMessage,
@@ -23,10 +25,14 @@ use fsrvp_wire::smb2::{Message, compound, smb1_negotiate};
 use fsrvp_wire::{Layer, nbss};
 use pcap_file::DataLink;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+/// What takes the bytes of a target.
+pub type Target = fn(&[u8]);
+
 /// Every target, by name.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("capture_file", capture_file),
     ("link_and_ip", link_and_ip),
     ("netbios_and_smb2", netbios_and_smb2),
@@ -288,48 +294,86 @@ pub fn fsrvp(data: &[u8]) {
 }
 
 /// A capture file, or the pieces of one stream: two bytes of length, whose highest bit tells the
-/// direction, and the piece. The first byte says which.
+/// direction, and the piece. The first byte says which, whether the users' password is known, and
+/// whether what comes out is judged.
 pub fn dissector(data: &[u8]) {
     let Some((choice, rest)) = data.split_first() else {
         return;
     };
-    let mut dissector = Dissector::new();
+    let user = UserKey {
+        name: "fssadmin".to_owned(),
+        nt_hash: ntlm::NtHash::of_password("AdminPass1!"),
+    };
+    let users = if choice & 2 == 0 { vec![] } else { vec![user] };
+    let mut dissection = Dissection {
+        dissector: Dissector::with_keys(KeyRing::new(users, vec![])),
+        oracle: (choice & 4 != 0).then(|| Oracle::new(catalogue(), Durations::Scaled(1.0))),
+    };
     match choice & 1 {
-        0 => dissect_file(&mut dissector, rest),
-        _ => dissect_stream(&mut dissector, rest),
+        0 => dissection.file(rest),
+        _ => dissection.stream(rest),
     }
-    dissector.finish();
-    while dissector.poll_event().is_some() {}
+    dissection.dissector.finish();
+    dissection.poll();
+    if let Some(oracle) = dissection.oracle {
+        let _ = oracle.finish();
+    }
 }
 
-fn dissect_file(dissector: &mut Dissector, file: &[u8]) {
-    let mut decapsulator = Decapsulator::new();
-    each_packet(file, |link, bytes, on_wire, stamp| {
-        if let Ok(segment) = decapsulator.segment(link, bytes, on_wire, stamp) {
-            dissector.handle_segment(&segment);
+/// The requirements; read once, since that takes longer than most inputs do.
+fn catalogue() -> Catalogue {
+    static READ: OnceLock<Catalogue> = OnceLock::new();
+    READ.get_or_init(|| Catalogue::built_in().unwrap_or_default())
+        .clone()
+}
+
+struct Dissection {
+    dissector: Dissector,
+    oracle: Option<Oracle>,
+}
+
+impl Dissection {
+    fn poll(&mut self) {
+        while let Some(event) = self.dissector.poll_event() {
+            if let Some(oracle) = &mut self.oracle {
+                oracle.handle_event(&event);
+            }
         }
-        while dissector.poll_event().is_some() {}
-    });
-}
+    }
 
-fn dissect_stream(dissector: &mut Dissector, mut rest: &[u8]) {
-    let end = |port| SocketAddr::from(([127, 0, 0, 1], port));
-    let stream = dissector.open_stream(end(40_000), end(445));
-    let mut frame = 0;
-    while let Some((&[low, high], after)) = rest.split_first_chunk::<2>() {
-        let length = usize::from(u16::from_le_bytes([low, high & 0x7f])).min(after.len());
-        let (piece, after) = after.split_at(length);
-        rest = after;
-        frame += 1;
-        let direction = match high & 0x80 {
-            0 => Direction::ClientToServer,
-            _ => Direction::ServerToClient,
-        };
-        let stamp = Stamp {
-            frame,
-            time: Duration::ZERO,
-        };
-        dissector.handle_stream_bytes(stream, direction, piece, stamp);
-        while dissector.poll_event().is_some() {}
+    fn file(&mut self, file: &[u8]) {
+        let mut decapsulator = Decapsulator::new();
+        each_packet(file, |link, bytes, on_wire, stamp| {
+            if let Ok(segment) = decapsulator.segment(link, bytes, on_wire, stamp) {
+                self.dissector.handle_segment(&segment);
+                if let Some(oracle) = self.oracle.as_mut().filter(|_| segment.rst) {
+                    oracle.handle_close(segment.source, segment.destination, stamp.frame);
+                }
+            }
+            self.poll();
+        });
+    }
+
+    fn stream(&mut self, mut rest: &[u8]) {
+        let end = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let stream = self.dissector.open_stream(end(40_000), end(445));
+        let mut frame = 0;
+        while let Some((&[low, high], after)) = rest.split_first_chunk::<2>() {
+            let length = usize::from(u16::from_le_bytes([low, high & 0x7f])).min(after.len());
+            let (piece, after) = after.split_at(length);
+            rest = after;
+            frame += 1;
+            let direction = match high & 0x80 {
+                0 => Direction::ClientToServer,
+                _ => Direction::ServerToClient,
+            };
+            let stamp = Stamp {
+                frame,
+                time: Duration::ZERO,
+            };
+            let dissector = &mut self.dissector;
+            dissector.handle_stream_bytes(stream, direction, piece, stamp);
+            self.poll();
+        }
     }
 }

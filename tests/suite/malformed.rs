@@ -59,7 +59,6 @@ fn a_malformed_capture_gives_one_error_that_names_file_frame_and_byte() {
                 captures: vec![file.clone()],
                 format,
                 all: true,
-                judge: true,
                 ..DecodeOptions::default()
             };
             let error = decode(&options, &mut Vec::new())
