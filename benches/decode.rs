@@ -12,6 +12,7 @@ use fsrvp::run::decode::{DecodeOptions, Format, decode};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Read;
@@ -34,8 +35,8 @@ fn main() -> Outcome<()> {
         .map(PathBuf::from)
         .collect();
     if captures.is_empty() {
-        captures = ["target/bench/smb.pcap", "target/bench/smb-2x.pcap"]
-            .map(PathBuf::from)
+        captures = ["smb.pcap", "smb-2x.pcap", "encrypted.pcap"]
+            .map(|name| Path::new("target/bench").join(name))
             .into_iter()
             .filter(|path| path.exists())
             .collect();
@@ -49,44 +50,104 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
+/// One line of the table.
+struct Stage<'a> {
+    name: &'static str,
+    run: Box<dyn Fn() -> Outcome<()> + 'a>,
+    /// The arguments of the program, where the stage is one run of it.
+    arguments: Option<Vec<OsString>>,
+    times: Vec<Duration>,
+}
+
+impl<'a> Stage<'a> {
+    fn inside(name: &'static str, run: impl Fn() -> Outcome<()> + 'a) -> Self {
+        Stage {
+            name,
+            run: Box::new(run),
+            arguments: None,
+            times: Vec::new(),
+        }
+    }
+
+    fn program(name: &'static str, arguments: Vec<OsString>) -> Self {
+        let mine = arguments.clone();
+        Stage {
+            run: Box::new(move || finish(program(&mine))),
+            arguments: Some(arguments),
+            ..Stage::inside(name, || Ok(()))
+        }
+    }
+}
+
+/// Everything that is timed on one capture; the plain run of the program is the last but those
+/// that do more.
+fn stages<'a>(capture: &'a Path, keys: Option<&Path>) -> Vec<Stage<'a>> {
+    let arguments = |more: &[&OsStr]| {
+        let all = [OsStr::new("decode"), capture.as_os_str()];
+        all.iter().chain(more).map(OsString::from).collect()
+    };
+    let mut stages = vec![
+        Stage::inside("read the file", || read(capture)),
+        Stage::inside("+ pcap: walk over the packets", || walk(capture)),
+        Stage::inside("+ Ethernet, IP, TCP headers", || segments(capture)),
+        Stage::inside("decode, the library", || library(capture)),
+        Stage::program(PLAIN, arguments(&[])),
+        Stage::program("fsrvp decode --judge", arguments(&["--judge".as_ref()])),
+    ];
+    if let Some(keys) = keys {
+        let more = ["--keys".as_ref(), keys.as_os_str()];
+        stages.push(Stage::program("fsrvp decode --keys", arguments(&more)));
+    }
+    stages
+}
+
+const PLAIN: &str = "fsrvp decode, the program";
+
 /// Prints the table of one capture.
 fn compare(capture: &Path) -> Outcome<()> {
     let bytes = std::fs::metadata(capture)?.len();
-    let found = Found::of(capture)?;
+    let found = Found::of(capture, None)?;
     let mib = bytes >> 20;
     println!(
         "\n{}: {mib} MiB, {} packets, {} SMB2 messages, {} FSRVP calls",
         capture.display(),
         found.packets,
         found.messages,
-        found.calls.values().sum::<u64>(),
+        found.count(),
     );
+    let keys = Some(capture.with_extension("password.toml")).filter(|path| path.exists());
+    if let Some(keys) = &keys {
+        let opened = Found::of(capture, Some(keys))?;
+        let (messages, calls) = (opened.messages, opened.count());
+        println!("with the password: {messages} SMB2 messages, {calls} FSRVP calls");
+    }
     println!("{HEADINGS}");
-    let stages: [(&str, &dyn Fn() -> Outcome<()>); 5] = [
-        ("read the file", &|| read(capture)),
-        ("+ pcap: walk over the packets", &|| walk(capture)),
-        ("+ Ethernet, IP, TCP headers", &|| segments(capture)),
-        ("decode, the library", &|| library(capture, Format::Text)),
-        ("fsrvp decode, the program", &|| finish(program(capture))),
-    ];
-    let mut times = vec![Vec::new(); stages.len()];
+    let mut stages = stages(capture, keys.as_deref());
     for _ in 0..ROUNDS {
         // One after the other in each round, so that what else runs here hits all of them.
-        for ((_, stage), times) in stages.iter().zip(&mut times) {
+        for stage in &mut stages {
             let began = Instant::now();
-            stage()?;
-            times.push(began.elapsed());
+            (stage.run)()?;
+            stage.times.push(began.elapsed());
         }
     }
     let mut ours = Duration::ZERO;
-    for ((name, _), times) in stages.iter().zip(&mut times) {
-        ours = median(times);
-        let memory = match name.starts_with("fsrvp") {
-            true => Some(peak_memory(program(capture))?),
-            false => None,
+    for stage in &mut stages {
+        let time = median(&mut stage.times);
+        if stage.name == PLAIN {
+            ours = time;
+        }
+        let memory = match &stage.arguments {
+            Some(arguments) => Some(peak_memory(program(arguments))?),
+            None => None,
         };
-        row(name, bytes, ours, &found, memory);
+        row(stage.name, bytes, time, &found, memory);
     }
+    against_tshark(capture, bytes, ours, &found)
+}
+
+/// Times tshark, and demands that it finds the same calls.
+fn against_tshark(capture: &Path, bytes: u64, ours: Duration, found: &Found) -> Outcome<()> {
     let Ok(theirs) = tshark_calls(capture) else {
         println!("tshark is not there or failed: no comparison");
         return Ok(());
@@ -103,7 +164,7 @@ fn compare(capture: &Path) -> Outcome<()> {
         "tshark -Y fsrvp -T fields",
         bytes,
         slow,
-        &found,
+        found,
         Some(memory),
     );
     let ratio = slow.as_secs_f64() / ours.as_secs_f64();
@@ -174,26 +235,26 @@ fn segments(capture: &Path) -> Outcome<()> {
     Ok(())
 }
 
-fn library(capture: &Path, format: Format) -> Outcome<()> {
+fn library(capture: &Path) -> Outcome<()> {
     let mut out = Vec::new();
-    decode(&options(capture, format), &mut out)?;
+    decode(&options(capture, Format::Text, None), &mut out)?;
     black_box(out);
     Ok(())
 }
 
-fn options(capture: &Path, format: Format) -> DecodeOptions {
+fn options(capture: &Path, format: Format, keys: Option<&Path>) -> DecodeOptions {
     DecodeOptions {
         captures: vec![capture.to_owned()],
         format,
         all: true,
-        keys: None,
+        keys: keys.map(Path::to_owned),
         ..DecodeOptions::default()
     }
 }
 
-fn program(capture: &Path) -> Command {
+fn program(arguments: &[OsString]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fsrvp"));
-    command.arg("decode").arg(capture);
+    command.args(arguments);
     command
 }
 
@@ -250,9 +311,13 @@ struct Found {
 }
 
 impl Found {
-    fn of(capture: &Path) -> Outcome<Found> {
+    fn count(&self) -> u64 {
+        self.calls.values().sum()
+    }
+
+    fn of(capture: &Path, keys: Option<&Path>) -> Outcome<Found> {
         let mut out = Vec::new();
-        decode(&options(capture, Format::Json), &mut out)?;
+        decode(&options(capture, Format::Json, keys), &mut out)?;
         let mut found = Found {
             packets: 0,
             messages: 0,
