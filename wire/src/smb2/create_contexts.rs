@@ -203,7 +203,9 @@ pub(crate) fn read_contexts(list: &[u8]) -> Result<Vec<CreateContext>, Failure<'
         } else if next < CONTEXT_HEADER_LEN || !next.is_multiple_of(8) {
             return Err(failure(rest, "Next", ErrorKind::Misaligned));
         } else {
+            // A `Next` that leads to the end of the list leads to no context.
             rest.split_at_checked(next)
+                .filter(|(_, after)| !after.is_empty())
                 .ok_or_else(|| failure(rest, "Next", ErrorKind::LengthOutOfRange))?
         };
         contexts.push(read_context(context, next == 0)?);
@@ -290,6 +292,14 @@ mod tests {
             chain[..4].copy_from_slice(&next.to_le_bytes());
             assert!(read_contexts(&chain).is_err(), "{next}");
         }
+    }
+
+    #[test]
+    fn a_chain_that_ends_behind_next_is_refused() {
+        let one = CreateContext::new(names::QUERY_ON_DISK_ID, Vec::new());
+        let chain = emit_contexts(&[one.clone(), one]);
+        let next = usize::from(chain[0]);
+        assert!(read_contexts(&chain[..next]).is_err());
     }
 
     #[test]
