@@ -6,6 +6,7 @@ use fsrvp::report;
 use fsrvp::run::check::{self, CheckOptions};
 use fsrvp::run::decode::{self, DecodeOptions};
 use fsrvp::run::serve::{self, ServeOptions};
+use fsrvp::run::status;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -133,9 +134,22 @@ struct ServeArguments {
     /// The Message Sequence Timer: `scale=90` runs it 90 times faster, `fixed_s=2` sets it.
     #[arg(long, value_name = "KEY=N")]
     timers: Option<String>,
+    /// Start no server: tell how the one stands whose --state this is. Its sets, who holds the
+    /// context, since when, and when the timer frees it.
+    #[arg(long)]
+    status: bool,
+    /// How --status is printed.
+    #[arg(long, value_enum, default_value_t = StatusFormat::Text, requires = "status")]
+    format: StatusFormat,
     /// Log more: -v what the agent does, -vv every request.
     #[arg(short, action = clap::ArgAction::Count)]
     verbose: u8,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StatusFormat {
+    Text,
+    Json,
 }
 
 fn main() -> ExitCode {
@@ -191,6 +205,7 @@ fn decode(arguments: DecodeArguments) -> Result<u8, String> {
 
 fn serve(arguments: ServeArguments) -> Result<u8, String> {
     log(arguments.verbose);
+    let (asks_status, format) = (arguments.status, arguments.format);
     let options = ServeOptions {
         config: arguments.config,
         listen: arguments.listen,
@@ -201,7 +216,13 @@ fn serve(arguments: ServeArguments) -> Result<u8, String> {
         state: arguments.state,
         timers: arguments.timers,
     };
-    serve::serve(&options, &mut io::stdout())?;
+    if asks_status {
+        let directory = options.state_directory()?;
+        let as_json = format == StatusFormat::Json;
+        status::print(&directory, as_json, &mut io::stdout())?;
+    } else {
+        serve::serve(&options, &mut io::stdout())?;
+    }
     Ok(0)
 }
 

@@ -3,3 +3,4 @@
 pub mod check;
 pub mod decode;
 pub mod serve;
+pub mod status;

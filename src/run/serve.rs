@@ -34,6 +34,23 @@ pub struct ServeOptions {
 }
 
 impl ServeOptions {
+    /// Where the state lies, of `--state` or of the file.
+    ///
+    /// # Errors
+    /// One clause that says how to name it.
+    pub fn state_directory(&self) -> Result<PathBuf, String> {
+        let of_file = match (&self.state, &self.config) {
+            (None, Some(path)) => {
+                let config = Config::from_file(path).map_err(|error| error.to_string())?;
+                config.state
+            }
+            _ => None,
+        };
+        self.state.clone().or(of_file).ok_or_else(|| {
+            "no state directory: name the server's with --state DIR or in --config".to_owned()
+        })
+    }
+
     /// The configuration that the file and the options make together.
     ///
     /// # Errors

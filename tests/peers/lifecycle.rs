@@ -102,7 +102,9 @@ fn run(variant: Variant) -> Outcome {
     fs::write(server.share("data").join("sub/deep.txt"), "deep\n")?;
 
     queries(&server, variant)?;
+    demand(&server.status()?, "no shadow copy set", "serve --status")?;
     let exposed = create_and_expose(&server, variant)?;
+    tells_its_status(&server, &exposed, "Exposed")?;
     fs::write(server.share("data").join("hello.txt"), "changed later\n")?;
     fs::write(server.share("data").join("late.txt"), "late\n")?;
     holds_what_was_committed(&server, &exposed)?;
@@ -132,9 +134,11 @@ fn run(variant: Variant) -> Outcome {
         "NT_STATUS",
         "a write after RecoveryComplete",
     )?;
+    tells_its_status(&server, &exposed, "Recovered")?;
     holds_what_was_committed(&server, &exposed)?;
 
     server.kill_and_restart(variant.store)?;
+    tells_its_status(&server, &exposed, "Recovered")?;
     holds_what_was_committed(&server, &exposed)?;
     demand(
         &put(&server, &exposed.share, "again.txt")?,
@@ -156,6 +160,26 @@ fn run(variant: Variant) -> Outcome {
         "NT_STATUS_BAD_NETWORK_NAME",
         "the share after fss_delete",
     )
+}
+
+/// `serve --status` while the set is in this state; a context is held only before the recovery.
+fn tells_its_status(server: &Serve, exposed: &Exposed, state: &str) -> Outcome {
+    let text = server.status()?;
+    let set = format!("set {} {state}", exposed.set);
+    demand(&text, &set, "serve --status")?;
+    demand(
+        &text,
+        &format!("exposed as {}", exposed.share),
+        "serve --status",
+    )?;
+    let lines = if state == "Exposed" {
+        ["held by admin from 127.0.0.1", "s of 1800.0 s"]
+    } else {
+        ["context free", "timer stopped"]
+    };
+    lines
+        .iter()
+        .try_for_each(|line| demand(&text, line, "serve --status"))
 }
 
 /// The two queries that need no set.

@@ -70,6 +70,14 @@ impl Serve {
         Ok(())
     }
 
+    /// What `fsrvp serve --status` prints of it.
+    pub(crate) fn status(&self) -> io::Result<String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fsrvp"));
+        command.args(["serve", "--status", "--state"]);
+        command.arg(self.files.path().join("state"));
+        tool::run_with_input(command, b"")?.success("fsrvp serve --status")
+    }
+
     /// Where the share `name` lies on this machine.
     pub(crate) fn share(&self, name: &str) -> PathBuf {
         self.files.path().join("mnt").join(name)

@@ -194,3 +194,31 @@ fn our_own_server_passes_as_a_stranger_twice() {
         assert!(output.contains(" pass, 0 fail"), "{output}");
     }
 }
+
+#[test]
+fn a_status_without_a_state_says_what_to_name() {
+    could_not_run(&["serve", "--status"], &["--state", "--config"]);
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().display().to_string();
+    could_not_run(
+        &["serve", "--status", "--state", &path],
+        &[&path, "--state"],
+    );
+    let left = fs::read_dir(dir.path()).expect("readable").count();
+    assert_eq!(left, 0, "asking made something");
+}
+
+#[test]
+fn the_status_of_a_server_is_json_while_it_runs_and_after_it() {
+    let server = Server::start();
+    let config = server.configuration().display().to_string();
+    let status = || {
+        let run = fsrvp(&["serve", "--status", "--config", &config, "--format", "json"]);
+        assert_eq!(run.status.code(), Some(0));
+        serde_json::from_slice::<serde_json::Value>(&run.stdout).expect("JSON")
+    };
+    assert_eq!(status()["server"]["address"], server.address().to_string());
+    let files = server.kill();
+    assert!(status()["server"].is_null());
+    drop(files);
+}

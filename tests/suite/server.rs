@@ -44,6 +44,19 @@ impl Server {
         }
     }
 
+    /// The server's configuration file.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.files.path().join("server.toml")
+    }
+
+    /// Ends the server with SIGKILL; its files stay until the end of what is returned.
+    pub(crate) fn kill(mut self) -> tempfile::TempDir {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        std::mem::replace(&mut self.files, elsewhere)
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

@@ -71,6 +71,7 @@ mod long;
 mod methods;
 mod plan;
 mod state;
+mod status;
 mod timer;
 mod unc;
 
@@ -83,13 +84,13 @@ pub use effect::{
 };
 pub use error::AgentError;
 pub use state::{MappedShare, ShadowCopy, ShadowCopySet, State, Status};
+pub use status::{AgentStatus, Holder, TimerStatus};
 pub use timer::Durations;
 
 use fsrvp_wire::fsrvp::{Call, Context, Reply};
 use long::Long;
 use plan::Plan;
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use timer::Timer;
@@ -119,10 +120,8 @@ struct Waiting {
 /// MS-FSRVP 3.1.1.1: the globals that live no longer than the process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Session {
-    /// `ContextSet` and `CurrentContext`: `None` is FALSE.
-    context: Option<Context>,
-    /// `ShadowCopyClientAddress`.
-    client_address: Option<IpAddr>,
+    /// `ContextSet`: `None` is FALSE.
+    holder: Option<Holder>,
     /// `ShadowCopyClientRetryCount`.
     retry_count: u32,
 }
@@ -247,13 +246,24 @@ impl Agent {
     /// Whether `ContextSet` is TRUE (3.1.1.1).
     #[must_use]
     pub fn context(&self) -> Option<Context> {
-        self.session.context
+        self.session.holder.as_ref().map(|holder| holder.context)
     }
 
     /// When the Message Sequence Timer fires, if it runs.
     #[must_use]
     pub fn timer_deadline(&self) -> Option<Duration> {
         self.timer.deadline()
+    }
+
+    /// Everything that an administrator wants to know.
+    #[must_use]
+    pub fn status(&self, now: Now) -> AgentStatus {
+        let session = &self.session;
+        AgentStatus {
+            holder: session.holder.clone(),
+            timer: self.timer.status(now.monotonic),
+            sets: self.state.sets.clone(),
+        }
     }
 
     /// Answers what waits, as long as nothing in hand forbids it.

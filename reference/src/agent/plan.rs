@@ -147,6 +147,7 @@ impl Agent {
                 }
                 Some(Step::Apply) => {
                     if let Some(change) = plan.change.take() {
+                        self.log_change(&change);
                         self.state = change.state;
                         self.session = change.session;
                         self.set_timer(change.timer, now);
@@ -176,8 +177,36 @@ impl Agent {
     pub(super) fn set_timer(&mut self, change: TimerChange, now: Now) {
         match change {
             TimerChange::Keep => {}
-            TimerChange::Stop => self.timer.stop(),
-            TimerChange::Start(duration) => self.timer.start(now.monotonic, duration),
+            TimerChange::Stop => {
+                tracing::info!("timer stopped");
+                self.timer.stop();
+            }
+            TimerChange::Start(duration) => {
+                tracing::info!(seconds = duration.as_secs_f64(), "timer started");
+                self.timer.start(now.monotonic, duration);
+            }
+        }
+    }
+
+    /// Tells what a change does to the context and to each set.
+    fn log_change(&self, change: &Change) {
+        match (&self.session.holder, &change.session.holder) {
+            (old, Some(new)) if old.as_ref() != Some(new) => {
+                tracing::info!(context = ?new.context, user = new.user, client = %new.client_address, "context set");
+            }
+            (Some(_), None) => tracing::info!("context cleared"),
+            _ => {}
+        }
+        for set in &change.state.sets {
+            let from = self.state.set(set.id).map(|old| old.status);
+            if from != Some(set.status) {
+                tracing::info!(set = %set.id, ?from, to = ?set.status, "set changed");
+            }
+        }
+        for set in &self.state.sets {
+            if change.state.set(set.id).is_none() {
+                tracing::info!(set = %set.id, from = ?set.status, "set gone");
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! MS-FSRVP 3.1.2: the Message Sequence Timer.
 
+use super::TimerStatus;
 use fsrvp_wire::fsrvp::timers;
 use std::time::Duration;
 
@@ -53,11 +54,22 @@ impl Durations {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Timer {
     deadline: Option<Duration>,
+    /// How long it was started for.
+    limit: Duration,
 }
 
 impl Timer {
     pub(super) fn start(&mut self, now: Duration, duration: Duration) {
         self.deadline = Some(now.saturating_add(duration));
+        self.limit = duration;
+    }
+
+    /// How it stands at `now`; `None` while it does not run.
+    pub(super) fn status(self, now: Duration) -> Option<TimerStatus> {
+        Some(TimerStatus {
+            limit_s: self.limit.as_secs_f64(),
+            left_s: self.deadline?.saturating_sub(now).as_secs_f64(),
+        })
     }
 
     pub(super) fn stop(&mut self) {

@@ -2,7 +2,9 @@
 
 use super::effects::{Workshop, kind};
 use super::time::Time;
-use crate::agent::{Agent, CallToken, Caller, Completion, Effect, EffectFailed, EffectId, Now};
+use crate::agent::{
+    Agent, AgentStatus, CallToken, Caller, Completion, Effect, EffectFailed, EffectId, Now,
+};
 use fsrvp_wire::fsrvp::{Call, Opnum, Reply};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,6 +18,7 @@ const INBOX_LEN: usize = 64;
 enum Message {
     Call(Box<Caller>, Call, oneshot::Sender<Reply>),
     Advance(Duration, oneshot::Sender<()>),
+    Status(oneshot::Sender<(i64, AgentStatus)>),
 }
 
 /// The way to the task.
@@ -28,6 +31,13 @@ impl AgentHandle {
         let (sender, receiver) = oneshot::channel();
         let message = Message::Call(Box::new(caller), call, sender);
         self.0.send(message).await.ok()?;
+        receiver.await.ok()
+    }
+
+    /// What time it is, and how the agent stands; `None` when the server stops.
+    pub(super) async fn status(&self) -> Option<(i64, AgentStatus)> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.send(Message::Status(sender)).await.ok()?;
         receiver.await.ok()
     }
 
@@ -107,6 +117,11 @@ impl Actor {
                         // Whoever asked may have gone.
                         let _ = done.send(());
                     }
+                    Some(Message::Status(asker)) => {
+                        let now = self.time.now();
+                        // Whoever asked may have gone.
+                        let _ = asker.send((now.filetime, self.agent.status(now)));
+                    }
                     None => break,
                 },
                 Some(done) = completions.recv() => self.complete(done),
@@ -136,7 +151,7 @@ impl Actor {
         self.last_token += 1;
         let token = CallToken(self.last_token);
         let opnum = call.opnum();
-        tracing::debug!(user = caller.user, client = %caller.address, ?call, "call");
+        tracing::info!(user = caller.user, client = %caller.address, ?call, "call");
         let waiter = Waiter {
             sender,
             opnum,

@@ -12,6 +12,7 @@ mod connection;
 mod effects;
 mod files;
 mod reconcile;
+pub mod status;
 mod time;
 
 use crate::agent::{Agent, AgentConfig, Durations, IdSource};
@@ -135,6 +136,7 @@ impl Reference {
         let (listener, address) = listen(config.listen).await?;
         let (handle, actor) =
             Actor::spawn(agent, time.clone(), Arc::clone(&workshop), stopped.clone());
+        tell_status(&config, address, &time, &handle, &stopped);
         let shared = Shared {
             server: Arc::new(Server::new(
                 &config.name,
@@ -320,6 +322,34 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     let listener = TcpListener::bind(address).await.map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
     Ok((listener, address))
+}
+
+/// Opens the status socket of a server with a state directory; it serves without one as well.
+fn tell_status(
+    config: &Config,
+    address: SocketAddr,
+    time: &Time,
+    agent: &AgentHandle,
+    stopped: &watch::Receiver<bool>,
+) {
+    let Some(directory) = &config.state else {
+        return;
+    };
+    let now = time.now().filetime;
+    let running = status::Running {
+        name: config.name.clone(),
+        address,
+        pid: std::process::id(),
+        since: now,
+        now,
+    };
+    match status::bind(directory) {
+        Ok(socket) => {
+            let (agent, stopped) = (agent.clone(), stopped.clone());
+            tokio::spawn(status::serve(socket, running, agent, stopped));
+        }
+        Err(error) => tracing::warn!(%error, "serve --status will not be answered"),
+    }
 }
 
 async fn accept(listener: TcpListener, shared: Shared, mut shutdown: watch::Receiver<bool>) {

@@ -159,10 +159,12 @@ impl Agent {
             retry_count: self.session.retry_count,
             ..Session::default()
         };
+        tracing::info!("timer fired, context cleared");
         let Some(set) = self.state.unfinished().cloned() else {
             self.session = session;
             return;
         };
+        tracing::info!(set = %set.id, from = ?set.status, "set gone");
         self.cancel_long(set.id, now);
         self.timer.stop();
         // Where this cannot be stored, the set is gone all the same, and the next start finds it

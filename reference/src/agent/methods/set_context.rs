@@ -2,7 +2,7 @@
 
 use super::{Turn, removal};
 use crate::agent::plan::TimerChange;
-use crate::agent::{Agent, AgentError, CallToken, Caller, Now, Session};
+use crate::agent::{Agent, AgentError, CallToken, Caller, Holder, Now, Session};
 use fsrvp_wire::fsrvp::set_context::{Request, Response};
 use fsrvp_wire::fsrvp::{Hresult, Reply};
 
@@ -20,8 +20,8 @@ impl Agent {
         let mut state = self.state.clone();
         let mut dropped = None;
         let mut retry_count = 0;
-        if self.session.context.is_some() {
-            if self.session.client_address != Some(caller.address) {
+        if let Some(holder) = &self.session.holder {
+            if holder.client_address != caller.address {
                 return Err(AgentError::InProgress);
             }
             dropped = self.state.unfinished().cloned();
@@ -44,8 +44,12 @@ impl Agent {
             )
         } else {
             let session = Session {
-                context: Some(request.context),
-                client_address: Some(caller.address),
+                holder: Some(Holder {
+                    context: request.context,
+                    client_address: caller.address,
+                    user: caller.user.clone(),
+                    since: now.filetime,
+                }),
                 retry_count,
             };
             let timer = TimerChange::Start(self.config.durations.set_context);

@@ -16,7 +16,7 @@ impl Agent {
         if request.client_shadow_copy_set_id.is_nil() {
             return Err(AgentError::InvalidArgument("ClientShadowCopySetId"));
         }
-        let context = self.session.context.ok_or(AgentError::NoContext)?;
+        let context = self.context().ok_or(AgentError::NoContext)?;
         if self.state.unfinished().is_some() {
             return Err(AgentError::InProgress);
         }
