@@ -315,7 +315,7 @@ pub fn dissector(data: &[u8]) {
     }
     dissection.dissector.finish();
     dissection.poll();
-    if let Some(oracle) = dissection.oracle {
+    if let Some(mut oracle) = dissection.oracle {
         let _ = oracle.finish();
     }
 }

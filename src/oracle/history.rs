@@ -227,6 +227,10 @@ impl History {
                 .any(|set| set.statuses.meets(Statuses::UNFINISHED))
     }
 
+    pub(super) fn timer(&self) -> Timer {
+        self.timer
+    }
+
     pub(super) fn sets(&self) -> impl Iterator<Item = (Uuid, &Set)> {
         self.sets.iter().map(|(id, set)| (*id, set))
     }

@@ -11,6 +11,7 @@ mod client;
 mod clients;
 mod codes;
 mod history;
+mod moment;
 mod names;
 mod order;
 mod rule;
@@ -20,21 +21,25 @@ mod statuses;
 mod tests;
 mod timer;
 
+pub use moment::{Countdown, Moment, Standing};
+pub use order::weight;
 pub use timer::Durations;
 
 use crate::flow::{Event, Exchange};
 use crate::outcome::Finding;
 use crate::requirement::{Catalogue, RequirementId, Role};
 use client::Departure;
+use fsrvp_wire::fsrvp::ShadowCopySetId;
 use history::History;
 use order::{Happening, Turn};
 use rule::{Act, Ruling, Scene};
 use server::Judged;
+use statuses::{Status, Statuses};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How many happenings are kept for one server before they are judged without what comes later.
+/// How many happenings are kept for one server before those are judged that are over.
 const KEPT_MAX: usize = 8 * 1024;
 
 /// How many bytes of parameters are kept for one server before the same.
@@ -64,6 +69,8 @@ pub struct Oracle {
     durations: Durations,
     servers: BTreeMap<SocketAddr, Server>,
     findings: Vec<Finding>,
+    /// What was known around each exchange, where somebody follows.
+    moments: Option<Vec<Moment>>,
     end: Duration,
 }
 
@@ -90,7 +97,29 @@ impl Oracle {
             durations,
             servers: BTreeMap::new(),
             findings: Vec::new(),
+            moments: None,
             end: Duration::ZERO,
+        }
+    }
+
+    /// From now on keeps what was known around each exchange, for [`moments`](Oracle::moments).
+    pub fn follow(&mut self) {
+        self.moments.get_or_insert_default();
+    }
+
+    /// What was known around each exchange that was judged since the last time, in their order.
+    pub fn moments(&mut self) -> Vec<Moment> {
+        self.moments
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// Judges what came so far, but for what may overlap with something that comes later.
+    pub fn settle(&mut self) {
+        let addresses: Vec<SocketAddr> = self.servers.keys().copied().collect();
+        for address in addresses {
+            self.judge_early(address);
         }
     }
 
@@ -129,15 +158,15 @@ impl Oracle {
 
     /// Judges everything, and gives the findings in the order in which they began.
     #[must_use]
-    pub fn finish(mut self) -> Vec<Finding> {
+    pub fn finish(&mut self) -> Vec<Finding> {
         let addresses: Vec<SocketAddr> = self.servers.keys().copied().collect();
         for address in addresses {
             self.judge(address);
             self.judge_departures(address);
         }
-        self.findings
-            .sort_by_key(|finding| finding.frames.first().copied());
-        gathered(self.findings)
+        let mut findings = std::mem::take(&mut self.findings);
+        findings.sort_by_key(|finding| finding.frames.first().copied());
+        gathered(findings)
     }
 
     fn exchange(&mut self, exchange: &Exchange) {
@@ -161,7 +190,7 @@ impl Oracle {
         }
         server.keep(Happening::exchange(exchange));
         if server.is_full() {
-            self.judge(address);
+            self.judge_early(address);
         }
     }
 
@@ -181,7 +210,26 @@ impl Oracle {
         server.leaky.extend(stream);
         server.keep(happening);
         if server.is_full() {
-            self.judge(address);
+            self.judge_early(address);
+        }
+    }
+
+    /// Judges what is kept for a server, but for what may overlap with something that comes later.
+    fn judge_early(&mut self, address: SocketAddr) {
+        let Some(server) = self.servers.get_mut(&address) else {
+            return;
+        };
+        let mut later = order::split_open(&mut server.kept);
+        if later.len() > KEPT_MAX / 2 || order::total(&later) > KEPT_BYTES_MAX / 2 {
+            // More at the same time than is followed: nobody can tell what it did.
+            let all = Happening::gap(order::span(&later));
+            server.kept.append(&mut later);
+            server.kept.push(all);
+        }
+        self.judge(address);
+        if let Some(server) = self.servers.get_mut(&address) {
+            server.kept_bytes = order::total(&later);
+            server.kept = later;
         }
     }
 
@@ -197,7 +245,10 @@ impl Oracle {
             match turn {
                 Turn::Gap => server.history.forget(),
                 Turn::Exchange { exchange, alone } => {
-                    let judged = server.exchange(&exchange, alone, self.durations);
+                    let (judged, moment) = server.exchange(&exchange, alone, self.durations);
+                    if let Some(moments) = &mut self.moments {
+                        moments.push(moment);
+                    }
                     findings.push((exchange, judged));
                 }
             }
@@ -291,10 +342,17 @@ impl Server {
     }
 
     /// Judges one exchange and learns from it.
-    fn exchange(&mut self, exchange: &Exchange, alone: bool, durations: Durations) -> Vec<Judged> {
+    fn exchange(
+        &mut self,
+        exchange: &Exchange,
+        alone: bool,
+        durations: Durations,
+    ) -> (Vec<Judged>, Moment) {
         let asked = exchange.request_evidence.time;
         let answered = exchange.answer_evidence.time.max(asked);
+        let timer = self.history.timer();
         self.history.advance(durations, asked, answered);
+        let timer = Countdown::of(timer, self.history.timer(), durations, asked);
         let whole_stream = !self.leaky.contains(&exchange.link.stream);
         let from_start = exchange.dialect.is_some() && exchange.rpc_auth.is_some() && whole_stream;
         self.history.clients.meet(exchange.link.stream, from_start);
@@ -312,19 +370,55 @@ impl Server {
         let mut judged = server::judge(&scene);
         judged.extend(client::judge(&scene));
         let fits = server::fits(&scene);
+        let set = act.set_id().or_else(|| act.made());
+        let was = self.was(&act, set, fits);
+        let before = Standing::of(&self.history, set, was);
         match act.alone {
             true => self.history.learn(&act, fits),
             false => self.history.blur(&act),
         }
         self.history.clients.learn(&act);
-        judged
+        let is = set.map_or(Statuses::only(Status::Absent), |id| {
+            self.history.statuses(id)
+        });
+        let after = Standing::of(&self.history, set, is);
+        let moment = Moment {
+            stream: exchange.link.stream,
+            frame: exchange
+                .request_evidence
+                .frames
+                .first()
+                .copied()
+                .unwrap_or(0),
+            call_id: exchange.call_id,
+            set,
+            may_exist: was.or(is).meets(Statuses::ALIVE),
+            is_over: !is.meets(Statuses::UNFINISHED),
+            before,
+            after,
+            timer,
+        };
+        (judged, moment)
+    }
+
+    /// What a set may have been when a call came, given what was answered.
+    fn was(&self, act: &Act<'_>, set: Option<ShadowCopySetId>, fits: Statuses) -> Statuses {
+        let before = match set {
+            Some(id) if act.made() != Some(id) => self.history.statuses(id),
+            _ => Statuses::only(Status::Absent),
+        };
+        let fitting = before.and(fits);
+        match act.alone && !fitting.is_empty() {
+            true => fitting,
+            false => before,
+        }
     }
 
     /// How it is known that the client does nothing more for its set.
     fn departure(
         &self,
         client: std::net::IpAddr,
-        id: fsrvp_wire::fsrvp::ShadowCopySetId,
+        id: ShadowCopySetId,
         set: &clients::LocalSet,
     ) -> Option<Departure> {
         let gone = self.history.set(id).and_then(|set| set.gone);

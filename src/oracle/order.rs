@@ -66,28 +66,10 @@ impl Happening {
 
     /// How many bytes of parameters it keeps.
     pub(super) fn weight(&self) -> usize {
-        let What::Exchange(exchange) = &self.what else {
-            return 0;
-        };
-        let frames = exchange.request_evidence.frames.len() + exchange.answer_evidence.frames.len();
-        let request = match &exchange.request {
-            Request::Call(call) => string(share_name(call)),
-            Request::Unreadable { stub, .. } => stub.len(),
-        };
-        let answer = match &exchange.answer {
-            Answer::Unreadable { stub, .. } => stub.len(),
-            Answer::Reply(Reply::IsPathSupported(reply)) => {
-                string(reply.owner_machine_name.as_ref())
-            }
-            Answer::Reply(Reply::GetShareMapping(reply)) => {
-                reply.share_mapping.mapping.as_ref().map_or(0, |mapping| {
-                    string(mapping.share_name_unc.as_ref())
-                        + string(mapping.shadow_copy_share_name.as_ref())
-                })
-            }
-            Answer::Reply(_) | Answer::Fault(_) | Answer::Missing => 0,
-        };
-        request + answer + frames * size_of::<u64>()
+        match &self.what {
+            What::Exchange(exchange) => weight(exchange),
+            What::Gap => 0,
+        }
     }
 
     /// Whether it can change what the server answers to others.
@@ -108,8 +90,50 @@ impl Happening {
     }
 }
 
+/// How many bytes of parameters and frames an exchange holds.
+#[must_use]
+pub fn weight(exchange: &Exchange) -> usize {
+    let frames = exchange.request_evidence.frames.len() + exchange.answer_evidence.frames.len();
+    let request = match &exchange.request {
+        Request::Call(call) => string(share_name(call)),
+        Request::Unreadable { stub, .. } => stub.len(),
+    };
+    let answer = match &exchange.answer {
+        Answer::Unreadable { stub, .. } => stub.len(),
+        Answer::Reply(Reply::IsPathSupported(reply)) => string(reply.owner_machine_name.as_ref()),
+        Answer::Reply(Reply::GetShareMapping(reply)) => {
+            reply.share_mapping.mapping.as_ref().map_or(0, |mapping| {
+                string(mapping.share_name_unc.as_ref())
+                    + string(mapping.shadow_copy_share_name.as_ref())
+            })
+        }
+        Answer::Reply(_) | Answer::Fault(_) | Answer::Missing => 0,
+    };
+    request + answer + frames * size_of::<u64>()
+}
+
 fn string(name: Option<&WideString>) -> usize {
     name.map_or(0, |name| name.units.len() * size_of::<u16>())
+}
+
+/// Takes those out that may overlap with something that comes later. Happenings come in the order
+/// in which they began, so none of the later ones begins before the last of these.
+pub(super) fn split_open(happenings: &mut Vec<Happening>) -> Vec<Happening> {
+    let last = happenings.iter().map(|happening| happening.from).max();
+    let is_open = |happening: &mut Happening| Some(happening.to) >= last;
+    happenings.extract_if(.., is_open).collect()
+}
+
+/// How many bytes of parameters these keep.
+pub(super) fn total(happenings: &[Happening]) -> usize {
+    happenings.iter().map(Happening::weight).sum()
+}
+
+/// From the first to the last frame of these.
+pub(super) fn span(happenings: &[Happening]) -> (u64, u64) {
+    let first = happenings.iter().map(|happening| happening.from).min();
+    let last = happenings.iter().map(|happening| happening.to).max();
+    (first.unwrap_or(0), last.unwrap_or(0))
 }
 
 /// Brings happenings into the order of their first frames, and tells which overlap.

@@ -183,6 +183,16 @@ impl<'a> Act<'a> {
         self.call().and_then(set_id)
     }
 
+    /// The set that a StartShadowCopySet made.
+    pub(super) fn made(&self) -> Option<ShadowCopySetId> {
+        match self.reply() {
+            Some(Reply::StartShadowCopySet(reply)) if reply.status.is_success() => {
+                Some(reply.shadow_copy_set_id)
+            }
+            _ => None,
+        }
+    }
+
     /// The share that the request names, as it came.
     pub(super) fn share_text(&self) -> Option<String> {
         self.call().and_then(share_name).map(|name| name.text())

@@ -42,7 +42,12 @@ pub(super) enum Arm {
 }
 
 impl Arm {
-    fn nominal(self) -> Duration {
+    /// How long the timer of servers with these durations runs, where that is known.
+    pub(super) fn duration(self, durations: Durations) -> Option<Duration> {
+        durations.of(self.nominal())
+    }
+
+    pub(super) fn nominal(self) -> Duration {
         match self {
             Arm::SetContext => timers::AFTER_SET_CONTEXT,
             Arm::Start => timers::AFTER_START,

@@ -4,11 +4,13 @@ mod json;
 mod judge;
 mod keys;
 mod text;
+mod timeline;
 
 use crate::capture::link::{Decapsulator, Passed};
 use crate::capture::{CaptureError, CaptureReader, Timers, unpacked};
 use crate::flow::tcp::Stamp;
 use crate::flow::{Counters, Dissector, Event};
+use crate::oracle::Moment;
 use crate::outcome::{ExitStatus, Finding};
 use crate::requirement::FileError;
 use judge::Judge;
@@ -117,6 +119,21 @@ struct Totals {
 /// What prints the events.
 trait Printer {
     fn event(&mut self, capture: &str, event: &Event, out: &mut dyn Write) -> std::io::Result<()>;
+    /// Whether it keeps as much as it may, and [`Printer::moments`] is due.
+    fn is_full(&self) -> bool {
+        false
+    }
+    /// Takes what was known around the exchanges since the last time; everything that was kept is
+    /// printed, as far as it was judged. `findings` are those of the whole capture, at its end.
+    fn moments(
+        &mut self,
+        _capture: &str,
+        _moments: Vec<Moment>,
+        _findings: Option<&[Finding]>,
+        _out: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        Ok(())
+    }
     fn findings(
         &mut self,
         capture: &str,
@@ -191,9 +208,9 @@ fn decode_file(
     };
     let mut reader = CaptureReader::new(source).map_err(stopped)?;
     let mut decapsulator = Decapsulator::new();
-    let mut judge = options
-        .judge
-        .then(|| Judge::new(options.timers.or(keys.timers)));
+    let follows = options.format == Format::Text;
+    let timers = options.timers.or(keys.timers);
+    let mut judge = (options.judge || follows).then(|| Judge::new(options.judge, follows, timers));
     let mut dissector = Dissector::with_keys(keys.ring);
     let mut clock = Clock::default();
     let mut failure = None;
@@ -227,10 +244,13 @@ fn decode_file(
     }
     dissector.finish();
     hand_out(&mut dissector, &mut judge, &name, printer, out)?;
-    if let Some(judge) = judge {
+    if let Some(judge) = &mut judge {
         let findings = judge.finish(clock.last);
-        printer.findings(&name, &findings, out)?;
-        totals.judged(&findings);
+        printer.moments(&name, judge.moments(), Some(&findings), out)?;
+        if options.judge {
+            printer.findings(&name, &findings, out)?;
+            totals.judged(&findings);
+        }
     }
     totals.add(dissector.counters());
     totals.unread_packets += decapsulator.incomplete();
@@ -252,6 +272,9 @@ fn hand_out(
         printer.event(capture, &event, out)?;
         if let Some(judge) = judge {
             judge.event(&event);
+            if printer.is_full() {
+                printer.moments(capture, judge.moments(), None, out)?;
+            }
         }
     }
     Ok(())

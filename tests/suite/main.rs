@@ -9,3 +9,4 @@ mod readme;
 mod robust;
 mod server;
 mod tidy;
+mod timeline;

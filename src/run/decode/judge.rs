@@ -2,24 +2,30 @@
 
 use crate::capture::Timers;
 use crate::flow::{Event, Segment};
-use crate::oracle::{Durations, Oracle};
+use crate::oracle::{Durations, Moment, Oracle};
 use crate::outcome::Finding;
 use crate::requirement::Catalogue;
 use std::time::Duration;
 
-/// Judges one capture.
+/// Follows one capture, and judges it where that is asked for.
 pub(super) struct Judge {
     oracle: Oracle,
 }
 
 impl Judge {
-    /// A judge for servers whose timers run so long.
-    pub(super) fn new(timers: Option<Timers>) -> Judge {
-        // The catalogue is built in and read by the tests.
-        let catalogue = Catalogue::built_in().unwrap_or_default();
-        Judge {
-            oracle: Oracle::new(catalogue, durations(timers)),
+    /// For servers whose timers run so long. Without `rules` nothing is found; `follows` keeps
+    /// what is known around each exchange.
+    pub(super) fn new(rules: bool, follows: bool, timers: Option<Timers>) -> Judge {
+        let catalogue = match rules {
+            // It is built in and read by the tests.
+            true => Catalogue::built_in().unwrap_or_default(),
+            false => Catalogue::default(),
+        };
+        let mut oracle = Oracle::new(catalogue, durations(timers));
+        if follows {
+            oracle.follow();
         }
+        Judge { oracle }
     }
 
     /// Takes what the dissector found.
@@ -42,9 +48,15 @@ impl Judge {
     }
 
     /// The findings, the first broken rule first; the capture ends at `end`.
-    pub(super) fn finish(mut self, end: Duration) -> Vec<Finding> {
+    pub(super) fn finish(&mut self, end: Duration) -> Vec<Finding> {
         self.oracle.handle_time(end);
         self.oracle.finish()
+    }
+
+    /// What was known around each exchange so far.
+    pub(super) fn moments(&mut self) -> Vec<Moment> {
+        self.oracle.settle();
+        self.oracle.moments()
     }
 }
 
