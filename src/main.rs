@@ -56,9 +56,14 @@ struct CheckArguments {
     /// How many embedded servers play cases at the same time.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// What the client's own ids are made from; the report prints it.
+    /// What the client's own ids and the lifecycles are made from; the report prints it.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// How many generated lifecycles are played after the cases: 1000 against the embedded server
+    /// where all cases are played, otherwise none. One that fails is shortened and kept as a case
+    /// file below fsrvp-failures, beside the file of --output or here.
+    #[arg(long, value_name = "N")]
+    lifecycles: Option<u64>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -257,6 +262,8 @@ fn check(arguments: CheckArguments) -> Result<u8, String> {
         cases: arguments.cases,
         strict: arguments.strict,
         seed: arguments.seed,
+        lifecycles: arguments.lifecycles,
+        faults: Vec::new(),
     };
     let mut out = io::stdout().lock();
     let status = check::check(&options, &mut out).map_err(|error| error.to_string())?;

@@ -1,5 +1,6 @@
 //! What a server is told at its start: the `serve` configuration.
 
+use crate::agent::Fault;
 use serde::Deserialize;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
@@ -43,6 +44,9 @@ pub struct Config {
     /// Whose clock the timers follow; not part of a configuration file.
     #[serde(skip)]
     pub clock: Clock,
+    /// What the server does wrong on purpose; not part of a configuration file.
+    #[serde(skip)]
+    pub faults: Vec<Fault>,
 }
 
 impl Default for Config {
@@ -59,6 +63,7 @@ impl Default for Config {
             shares: Vec::new(),
             users: Vec::new(),
             clock: Clock::System,
+            faults: Vec::new(),
         }
     }
 }

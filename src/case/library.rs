@@ -107,6 +107,14 @@ impl Library {
         })
     }
 
+    /// The case of one text, that refers to these requirements. `file` is its name in errors.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line.
+    pub fn read_case(&self, id: &str, file: &str, text: &str) -> Result<Case, LoadError> {
+        Ok(file::read(id, file, text, &self.catalogue)?)
+    }
+
     /// The list of known deviations that a target names: a built-in name, or a path relative to
     /// the folder `beside`. An entry about nothing that these cases judge is an error; of a built-in
     /// list it is passed over when the cases are other ones.

@@ -101,6 +101,20 @@ pub enum RpcLevel {
     Privacy,
 }
 
+impl RpcLevel {
+    /// C706 13.1.2.1: the level's number on the wire; 0 where there is no authentication.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            RpcLevel::None => 0,
+            RpcLevel::Connect => 2,
+            RpcLevel::Packet => 4,
+            RpcLevel::Integrity => 5,
+            RpcLevel::Privacy => 6,
+        }
+    }
+}
+
 /// An SMB dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub enum Dialect {

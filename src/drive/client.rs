@@ -18,6 +18,7 @@ use fsrvp_wire::smb2::create::{
 use fsrvp_wire::smb2::ioctl::{self, CtlCode, IoctlFlags};
 use fsrvp_wire::smb2::session_setup::{self, SecurityMode, SessionFlags};
 use fsrvp_wire::smb2::{FileId, NtStatus, read, tree_connect, write};
+use std::net::SocketAddr;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -26,6 +27,21 @@ struct Pipe {
     tree_id: u32,
     file_id: FileId,
     rpc: Rpc,
+}
+
+/// What carries the calls of a client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Carrier {
+    /// Its own end.
+    pub(crate) client: SocketAddr,
+    /// The server's end.
+    pub(crate) server: SocketAddr,
+    /// The dialect revision.
+    pub(crate) dialect: u16,
+    /// Whether SMB messages are signed.
+    pub(crate) signed: bool,
+    /// The RPC authentication level.
+    pub(crate) rpc_auth: u8,
 }
 
 /// One client.
@@ -210,6 +226,18 @@ impl Client {
         Ok((tree_id, response.file_id))
     }
 
+    /// The facts about its connection that each of its exchanges carries.
+    pub(crate) fn carrier(&self) -> Result<Carrier, DriveError> {
+        let (client, server) = self.connection.ends()?;
+        Ok(Carrier {
+            client,
+            server,
+            dialect: self.connection.session.dialect.0,
+            signed: self.connection.session.options.signing,
+            rpc_auth: self.binding.level.number(),
+        })
+    }
+
     /// Makes a call.
     pub(crate) async fn call(&mut self, call: &Call) -> Result<RpcAnswer, DriveError> {
         let stub = call.emit(Representation::NDR32);
@@ -239,7 +267,7 @@ impl Client {
                     let reply = Reply::parse_strict(opnum, &stub, Representation::NDR32);
                     return Ok(match reply {
                         Ok(reply) => RpcAnswer::Reply(reply),
-                        Err(error) => RpcAnswer::Unreadable(error.to_string()),
+                        Err(error) => RpcAnswer::Unreadable(error),
                     });
                 }
                 None => fragment = self.read_fragment(tree_id, file_id, Vec::new()).await?,

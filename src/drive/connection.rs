@@ -64,6 +64,13 @@ impl Connection {
         })
     }
 
+    /// Its own end and the server's.
+    pub(crate) fn ends(&self) -> Result<(SocketAddr, SocketAddr), DriveError> {
+        let during = "look at the connection";
+        let ends = || Ok((self.stream.local_addr()?, self.stream.peer_addr()?));
+        ends().map_err(|source| io_error(during, source))
+    }
+
     /// Sends a request and waits for its answer; also gives the request's bytes.
     pub(crate) async fn exchange<B: Body>(
         &mut self,

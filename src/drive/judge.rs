@@ -6,6 +6,7 @@ use crate::drive::files::FileAnswer;
 use crate::drive::values::{Value, out_values, share_part};
 use crate::outcome::Verdict;
 use crate::requirement::{Catalogue, Level};
+use fsrvp_wire::ParseError;
 use fsrvp_wire::fsrvp::{Call, Opnum, Reply};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -21,7 +22,7 @@ pub(crate) enum RpcAnswer {
     /// A fault.
     Fault(u32),
     /// A response whose stub does not parse, or that has no method.
-    Unreadable(String),
+    Unreadable(ParseError),
 }
 
 /// What came of a step.

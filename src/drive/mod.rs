@@ -15,6 +15,7 @@ mod error;
 mod files;
 mod judge;
 mod limits;
+mod live;
 mod logon;
 mod play;
 mod reach;
@@ -26,6 +27,7 @@ mod verbs;
 mod wait;
 
 pub use error::DriveError;
+pub use live::{Company, LivePlayer, Trouble};
 pub use play::{MoveClock, Player, Time};
 pub use reach::reach;
 pub use values::IdSource;

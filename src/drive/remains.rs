@@ -76,6 +76,11 @@ impl Remains {
         &self.files
     }
 
+    /// The sets that were started.
+    pub(crate) fn sets(&self) -> &[ShadowCopySetId] {
+        &self.sets
+    }
+
     /// Whether there is nothing to take away.
     pub(crate) fn is_empty(&self) -> bool {
         self.sets.is_empty() && self.files.is_empty() && !self.context
@@ -163,7 +168,8 @@ pub(crate) async fn release_context(client: &mut Client) -> Result<(), DriveErro
     Ok(())
 }
 
-async fn abort(client: &mut Client, set: ShadowCopySetId) -> Result<(), DriveError> {
+/// Aborts a set, whatever comes of it.
+pub(crate) async fn abort(client: &mut Client, set: ShadowCopySetId) -> Result<(), DriveError> {
     let abort = abort_shadow_copy_set::Request {
         shadow_copy_set_id: set,
     };

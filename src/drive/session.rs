@@ -50,7 +50,7 @@ impl Message {
 /// The state of one connection with one logon.
 pub(crate) struct Session {
     client_guid: Uuid,
-    options: SmbOptions,
+    pub(crate) options: SmbOptions,
     next_message_id: u64,
     pub(crate) dialect: Dialect,
     signing: SigningAlgorithm,

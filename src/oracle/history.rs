@@ -164,6 +164,11 @@ pub(super) struct History {
     present: BTreeMap<String, bool>,
     /// Whether a set that was not seen may be unfinished.
     pub(super) may_have_others: bool,
+    /// Whether the server began with this history and nobody else uses it: what is not here did
+    /// not happen.
+    complete: bool,
+    /// How often in a row the holder of the context has repeated SetContext, where that is known.
+    pub(super) retries: Option<u32>,
     pub(super) clients: Clients,
 }
 
@@ -179,12 +184,49 @@ impl Default for History {
             supported: BTreeSet::new(),
             present: BTreeMap::new(),
             may_have_others: true,
+            complete: false,
+            retries: None,
             clients: Clients::default(),
         }
     }
 }
 
 impl History {
+    /// Of a server that has no set, no context and no other clients.
+    pub(super) fn fresh() -> History {
+        History {
+            context: ContextState::CLEAR,
+            timer: Timer::Stopped,
+            may_have_others: false,
+            complete: true,
+            ..History::default()
+        }
+    }
+
+    /// Whether what is not here did not happen.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether no set can have a copy in a store.
+    pub(super) fn none_made(&self) -> bool {
+        let may_hold = |set: &Set| {
+            set.statuses.meets(Statuses::PRESENT) && set.copies.iter().any(|copy| !copy.deleted)
+        };
+        self.complete && !self.sets.values().any(may_hold)
+    }
+
+    /// How often in a row the client will have repeated SetContext when it calls it now; `None`
+    /// where that is not certain.
+    pub(super) fn retries_of(&self, client: IpAddr) -> Option<u32> {
+        match self.context.held_by() {
+            _ if !self.complete => None,
+            None if self.context.is_clear() => Some(0),
+            Some(holder) if holder == client => self.retries.map(|retries| retries + 1),
+            _ => None,
+        }
+    }
+
     pub(super) fn set(&self, id: ShadowCopySetId) -> Option<&Set> {
         self.sets.get(&id.0)
     }
@@ -200,7 +242,10 @@ impl History {
 
     /// What a set may be that the capture does not know.
     fn unseen(&self) -> Statuses {
-        Statuses::ANY
+        match self.complete {
+            true => Statuses::only(Status::Absent),
+            false => Statuses::ANY,
+        }
     }
 
     /// Every set that is certainly unfinished.
@@ -220,7 +265,7 @@ impl History {
 
     /// Whether no set can be unfinished.
     pub(super) fn none_unfinished(&self) -> bool {
-        !self.may_have_others
+        (self.complete || !self.may_have_others)
             && !self
                 .sets
                 .values()
@@ -298,6 +343,7 @@ impl History {
             }
             set.whole = false;
         }
+        self.complete = false;
         self.context = ContextState::UNKNOWN;
         self.cleared = None;
         self.timer = Timer::Unknown;

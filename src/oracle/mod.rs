@@ -11,6 +11,7 @@ mod client;
 mod clients;
 mod codes;
 mod history;
+mod live;
 mod moment;
 mod names;
 mod order;
@@ -21,6 +22,7 @@ mod statuses;
 mod tests;
 mod timer;
 
+pub use live::{Judgement, Live};
 pub use moment::{Countdown, Moment, Standing};
 pub use order::weight;
 pub use timer::Durations;
@@ -75,7 +77,7 @@ pub struct Oracle {
 }
 
 /// What is kept for one server.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Server {
     kept: Vec<Happening>,
     kept_bytes: usize,
@@ -257,39 +259,13 @@ impl Oracle {
             let mut seen = BTreeSet::new();
             for judged in judged {
                 if self.findings.len() < FINDINGS_MAX
-                    && let Some(finding) = self.finding(&exchange, judged)
+                    && let Some(finding) = finding(&self.catalogue, &exchange, judged)
                     && seen.insert((finding.by == Role::Client, finding.seen.clone()))
                 {
                     self.findings.push(finding);
                 }
             }
         }
-    }
-
-    fn finding(&self, exchange: &Exchange, judged: Judged) -> Option<Finding> {
-        let Ruling::Broken { expected, seen } = judged.ruling else {
-            return None;
-        };
-        let id = RequirementId(judged.requirement.to_owned());
-        let requirement = self.catalogue.get(&id)?;
-        let mut frames = exchange.request_evidence.frames.clone();
-        if requirement.role == Role::Server {
-            frames.extend(&exchange.answer_evidence.frames);
-        }
-        Some(Finding {
-            requirement: id,
-            section: requirement.section.clone(),
-            level: requirement.level,
-            by: requirement.role,
-            expected,
-            seen,
-            frames,
-            time: exchange.request_evidence.time,
-            times: 1,
-            stream: exchange.link.stream,
-            client: exchange.link.client,
-            server: exchange.link.server,
-        })
     }
 
     /// Judges the sets that clients left unfinished.
@@ -441,6 +417,33 @@ impl Server {
             (None, _) => None,
         }
     }
+}
+
+/// What a broken rule says, with its proof.
+fn finding(catalogue: &Catalogue, exchange: &Exchange, judged: Judged) -> Option<Finding> {
+    let Ruling::Broken { expected, seen } = judged.ruling else {
+        return None;
+    };
+    let id = RequirementId(judged.requirement.to_owned());
+    let requirement = catalogue.get(&id)?;
+    let mut frames = exchange.request_evidence.frames.clone();
+    if requirement.role == Role::Server {
+        frames.extend(&exchange.answer_evidence.frames);
+    }
+    Some(Finding {
+        requirement: id,
+        section: requirement.section.clone(),
+        level: requirement.level,
+        by: requirement.role,
+        expected,
+        seen,
+        frames,
+        time: exchange.request_evidence.time,
+        times: 1,
+        stream: exchange.link.stream,
+        client: exchange.link.client,
+        server: exchange.link.server,
+    })
 }
 
 /// Gathers what is said of one connection more than once.

@@ -6,12 +6,14 @@ use fsrvp_wire::fsrvp::{Opnum, Reply};
 use fsrvp_wire::ndr::WideString;
 
 /// Something that happened to a server between two frames.
+#[derive(Clone)]
 pub(super) struct Happening {
     from: u64,
     to: u64,
     what: What,
 }
 
+#[derive(Clone)]
 enum What {
     Gap,
     Exchange(Box<Exchange>),

@@ -13,6 +13,8 @@ pub enum Durations {
     Scaled(f64),
     /// One duration for every step.
     Fixed(Duration),
+    /// Nominal, by a clock that only the judge moves: it is always certain what has run out.
+    Exact,
 }
 
 impl Durations {
@@ -22,6 +24,7 @@ impl Durations {
             Durations::Scaled(scale) if scale > 0.0 => Some(nominal.div_f64(scale)),
             Durations::Scaled(_) => None,
             Durations::Fixed(duration) => Some(duration),
+            Durations::Exact => Some(nominal),
         }
     }
 }
@@ -116,6 +119,13 @@ impl Timer {
         let Some(length) = durations.of(arm.nominal()) else {
             return Fired::Maybe;
         };
+        if durations == Durations::Exact {
+            return match asked.cmp(&to.saturating_add(length)) {
+                std::cmp::Ordering::Less => Fired::No,
+                std::cmp::Ordering::Equal => Fired::Maybe,
+                std::cmp::Ordering::Greater => Fired::Yes(arm),
+            };
+        }
         let early = from.saturating_add(length - length / DRIFT);
         let late = to
             .saturating_add(length)

@@ -1,6 +1,6 @@
 //! The ledger: all outcomes of a run, and what they add up to.
 
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{Lifecycles, Outcome, Verdict};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
@@ -88,8 +88,11 @@ pub struct Ledger {
     pub seed: u64,
     /// What the outcomes add up to.
     pub summary: Summary,
-    /// The outcomes, in the order of the cases' ids.
+    /// The outcomes, in the order of the cases' ids; of a generated lifecycle only where it failed.
     pub outcomes: Vec<Outcome>,
+    /// The generated lifecycles, where some were played.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifecycles: Option<Lifecycles>,
 }
 
 impl Ledger {
@@ -126,7 +129,15 @@ impl Ledger {
             seed,
             summary,
             outcomes,
+            lifecycles: None,
         }
+    }
+
+    /// The same with what the generated lifecycles came to.
+    #[must_use]
+    pub fn with_lifecycles(mut self, lifecycles: Option<Lifecycles>) -> Ledger {
+        self.lifecycles = lifecycles;
+        self
     }
 
     /// What the process says: one fail or inconclusive is enough; with `strict`, one non-strict.

@@ -6,10 +6,12 @@
 
 mod finding;
 mod ledger;
+mod lifecycles;
 mod normalise;
 
 pub use finding::Finding;
 pub use ledger::{ExitStatus, Ledger, RequirementTotals, Summary, TargetName};
+pub use lifecycles::Lifecycles;
 pub use normalise::Normaliser;
 
 use crate::requirement::RequirementId;

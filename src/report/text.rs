@@ -37,6 +37,16 @@ pub fn totals(ledger: &Ledger) -> String {
         requirements.total,
         ledger.seed,
     );
+    if let Some(lives) = &ledger.lifecycles {
+        let _ = writeln!(
+            out,
+            "generated: {} lifecycles with {} calls: {} failed; {} requirements judged",
+            lives.count,
+            lives.calls(),
+            lives.failed,
+            lives.requirements.len(),
+        );
+    }
     out
 }
 

@@ -2,19 +2,24 @@
 
 mod bench;
 mod embedded;
+mod keep;
+mod lives;
 
 pub use bench::{Bench, Worker};
+pub use lives::Failure;
 
 use crate::case::{Filter, LoadError};
 use crate::drive::DriveError;
-use crate::outcome::{ExitStatus, Ledger, Outcome};
+use crate::outcome::{ExitStatus, Ledger, Lifecycles, Outcome};
 use crate::report::{self, Format, ReportError};
 use crate::requirement::FileError;
+use fsrvp_reference::agent::Fault;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// What to check, and how to say what came of it.
 #[derive(Debug, Clone, Default)]
@@ -35,8 +40,13 @@ pub struct CheckOptions {
     pub cases: Option<PathBuf>,
     /// Let `non-strict` count as a failure.
     pub strict: bool,
-    /// What the client's ids are made from; any number when not given.
+    /// What the client's ids and the lifecycles are made from; any number when not given.
     pub seed: Option<u64>,
+    /// How many generated lifecycles are played after the cases. When nobody says: 1,000 against
+    /// the embedded server where all cases are played, otherwise none.
+    pub lifecycles: Option<u64>,
+    /// What the embedded server does wrong on purpose, so that it can be seen to be caught.
+    pub faults: Vec<Fault>,
 }
 
 /// Why nothing could be checked.
@@ -110,17 +120,24 @@ pub fn check(options: &CheckOptions, out: &mut dyn Write) -> Result<ExitStatus, 
     // out when it is there.
     let as_it_comes =
         bench.is_foreign() && options.format == Format::Text && options.output.is_none();
-    let outcomes = if as_it_comes {
-        play_in_order(&bench, &selected, out)?
+    let lives = lifecycles(options, &bench);
+    let played = if as_it_comes {
+        play_in_order(&bench, &selected, lives, options, out)?
     } else {
-        play_all(&bench, &selected, options)?
+        let played = play_all(&bench, &selected, lives, options)?;
+        keep_failures(&bench, played, options)?
     };
+    let survey = (lives > 0).then_some(Lifecycles {
+        seed: bench.seed(),
+        ..played.survey
+    });
     let ledger = Ledger::new(
         bench.target_name(),
         bench.seed(),
         bench.catalogue().len(),
-        outcomes,
-    );
+        played.outcomes,
+    )
+    .with_lifecycles(survey);
     let text = if as_it_comes {
         report::totals(&ledger)
     } else {
@@ -142,19 +159,74 @@ fn list(bench: &Bench, selected: &[usize]) -> String {
     text
 }
 
+/// How many workers there may be.
+const JOBS_MAX: usize = 64;
+
 /// How many workers an embedded run has when nobody says: as many as there are processors.
 fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Plays one case after the other and writes each line to `out`.
+/// How many lifecycles are played against the embedded server when nobody says.
+const LIFECYCLES: u64 = 1000;
+
+fn lifecycles(options: &CheckOptions, bench: &Bench) -> u64 {
+    let is_whole = options.filters.is_empty() && options.cases.is_none();
+    match (options.lifecycles, is_whole && !bench.is_foreign()) {
+        (Some(count), _) => count,
+        (None, true) => LIFECYCLES,
+        (None, false) => 0,
+    }
+}
+
+/// What was played.
+#[derive(Default)]
+struct Played {
+    outcomes: Vec<Outcome>,
+    survey: Lifecycles,
+    failures: Vec<Failure>,
+}
+
+/// How many kinds of failures of lifecycles are brought to their shortest form.
+const KINDS_MAX: usize = 20;
+
+/// An outcome for each kind of failure, from the first lifecycle that failed so.
+fn keep_failures(
+    bench: &Bench,
+    mut played: Played,
+    options: &CheckOptions,
+) -> Result<Played, CheckError> {
+    let mut kinds: BTreeMap<String, Vec<Failure>> = BTreeMap::new();
+    played.failures.sort_by_key(|failure| failure.n);
+    for failure in std::mem::take(&mut played.failures) {
+        kinds.entry(failure.fault.kind()).or_default().push(failure);
+    }
+    if kinds.is_empty() {
+        return Ok(played);
+    }
+    let beside = options.output.as_deref().and_then(Path::parent);
+    let place = beside.unwrap_or(Path::new(""));
+    let mut worker = Worker::start(bench)?;
+    for failures in kinds.values().take(KINDS_MAX) {
+        if let Some((first, others)) = failures.split_first() {
+            let outcome = worker.keep(first, others.len(), place);
+            played.outcomes.push(outcome);
+        }
+    }
+    Ok(played)
+}
+
+/// Plays one case after the other, then the lifecycles, and writes each line to `out`.
 fn play_in_order(
     bench: &Bench,
     selected: &[usize],
+    lives: u64,
+    options: &CheckOptions,
     out: &mut dyn Write,
-) -> Result<Vec<Outcome>, CheckError> {
+) -> Result<Played, CheckError> {
     let mut worker = Worker::start(bench)?;
-    let mut outcomes = Vec::new();
+    let mut played = Played::default();
+    let outcomes = &mut played.outcomes;
     for case in selected.iter().filter_map(|n| bench.cases().get(*n)) {
         let outcome = worker.play(case);
         let line = report::line(&outcome, bench.catalogue());
@@ -164,36 +236,58 @@ fn play_in_order(
             break;
         }
     }
-    Ok(outcomes)
+    let of_cases = outcomes.len();
+    for n in (0..lives).take_while(|_| !bench.is_interrupted()) {
+        let failure = worker.lifecycle(n, &mut played.survey);
+        played.failures.extend(failure);
+    }
+    let played = keep_failures(bench, played, options)?;
+    for outcome in played.outcomes.iter().skip(of_cases) {
+        write_out(out, &report::line(outcome, bench.catalogue()))?;
+    }
+    Ok(played)
 }
 
 fn play_all(
     bench: &Bench,
     selected: &[usize],
+    lives: u64,
     options: &CheckOptions,
-) -> Result<Vec<Outcome>, CheckError> {
+) -> Result<Played, CheckError> {
     let jobs = if bench.is_foreign() {
         1
     } else {
-        options
-            .jobs
-            .unwrap_or_else(default_jobs)
-            .clamp(1, selected.len())
+        options.jobs.unwrap_or_else(default_jobs).clamp(1, JOBS_MAX)
     };
     let next = AtomicUsize::new(0);
+    let next_life = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
-    let outcomes = Mutex::new(Vec::new());
+    let played = Mutex::new(Played::default());
     let work = || -> Result<(), CheckError> {
         let mut worker = Worker::start(bench)?;
-        while !stop.load(Ordering::Relaxed) && !bench.is_interrupted() {
+        let goes_on = || !stop.load(Ordering::Relaxed) && !bench.is_interrupted();
+        while goes_on() {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(case) = selected.get(at).and_then(|n| bench.cases().get(*n)) else {
                 break;
             };
             let outcome = worker.play(case);
-            if let Ok(mut outcomes) = outcomes.lock() {
-                outcomes.push(outcome);
+            if let Ok(mut played) = played.lock() {
+                played.outcomes.push(outcome);
             }
+        }
+        let mut survey = Lifecycles::default();
+        let mut failures = Vec::new();
+        while goes_on() {
+            let n = next_life.fetch_add(1, Ordering::Relaxed);
+            if n >= lives {
+                break;
+            }
+            failures.extend(worker.lifecycle(n, &mut survey));
+        }
+        if let Ok(mut played) = played.lock() {
+            played.survey.add(survey);
+            played.failures.extend(failures);
         }
         Ok(())
     };
@@ -211,7 +305,7 @@ fn play_all(
         }
         result
     })?;
-    Ok(outcomes.into_inner().unwrap_or_default())
+    Ok(played.into_inner().unwrap_or_default())
 }
 
 fn write_report(options: &CheckOptions, out: &mut dyn Write, text: &str) -> Result<(), CheckError> {

@@ -4,6 +4,7 @@ mod cli;
 mod decode;
 mod judge;
 mod keys;
+mod lifecycles;
 mod malformed;
 mod readme;
 mod robust;

@@ -18,6 +18,7 @@ const HARNESS: &[(&str, &[&str])] = &[
     ("capture", &["flow"]),
     ("oracle", &["outcome", "requirement", "flow"]),
     ("drive", &["case", "outcome", "requirement", "flow"]),
+    ("generate", &["case", "outcome", "requirement", "flow"]),
     (
         "run",
         &[
@@ -28,6 +29,7 @@ const HARNESS: &[(&str, &[&str])] = &[
             "report",
             "capture",
             "drive",
+            "generate",
             "oracle",
         ],
     ),
@@ -39,7 +41,7 @@ const REFERENCE: &[(&str, &[&str])] = &[
     ("tree", &[]),
     ("backend", &["tree"]),
     ("store", &["agent", "backend"]),
-    ("config", &[]),
+    ("config", &["agent"]),
     ("users", &["config"]),
     ("share", &["agent", "backend", "tree"]),
     ("rpc", &["agent", "users"]),

@@ -74,6 +74,7 @@ mod state;
 mod status;
 mod timer;
 mod unc;
+mod wrong;
 
 #[cfg(test)]
 mod tests;
@@ -86,6 +87,7 @@ pub use error::AgentError;
 pub use state::{MappedShare, ShadowCopy, ShadowCopySet, State, Status};
 pub use status::{AgentStatus, Holder, TimerStatus};
 pub use timer::Durations;
+pub use wrong::Fault;
 
 use fsrvp_wire::fsrvp::{Call, Context, Reply};
 use long::Long;

@@ -59,6 +59,9 @@ impl History {
             .context
             .held_by()
             .is_some_and(|holder| holder != client);
+        if context.is_valid() {
+            self.retries = self.retries_of(client).or(self.retries.filter(|_| other));
+        }
         match code {
             Hresult::ZERO if context.is_valid() => {
                 if same {

@@ -36,42 +36,42 @@ pub(super) const RULES: &[Rule] = &[
         "FSRVP-3.1.4.11-06",
         MAPPING,
         Status::Absent,
-        level_1,
+        named,
         UNKNOWN_SET,
     ),
     state_when(
         "FSRVP-3.1.4.11-07",
         MAPPING,
         Status::Started,
-        level_1,
+        named,
         BAD_STATE,
     ),
     state_when(
         "FSRVP-3.1.4.11-08",
         MAPPING,
         Status::Added,
-        level_1,
+        named,
         BAD_STATE,
     ),
     state_when(
         "FSRVP-3.1.4.11-09",
         MAPPING,
         Status::CreationInProgress,
-        level_1,
+        named,
         BAD_STATE,
     ),
     state_when(
         "FSRVP-3.1.4.11-10",
         MAPPING,
         Status::Committed,
-        level_1,
+        named,
         BAD_STATE,
     ),
     state_when(
         "FSRVP-3.1.4.11-11",
         MAPPING,
         Status::Recovered,
-        level_1,
+        named,
         BAD_STATE,
     ),
     state_when(
@@ -144,6 +144,12 @@ fn mapping<'a>(scene: &Scene<'a>) -> Option<&'a ShareMapping1> {
 
 fn level_1(scene: &Scene<'_>) -> bool {
     request(scene).is_some_and(|request| request.level == 1)
+}
+
+/// Level 1 and a ShadowCopyId: a nil one is an invalid argument (3.1.4), and the text does not say
+/// whether that or the set is looked at first.
+fn named(scene: &Scene<'_>) -> bool {
+    level_1(scene) && request(scene).is_some_and(|request| !request.shadow_copy_id.is_nil())
 }
 
 /// What the ids and the name ask for, in a set that is Exposed.

@@ -89,6 +89,13 @@ fn absent(scene: &Scene<'_>, status: Option<Status>) -> Ruling {
     if !seen.code.is_success() {
         return Ruling::of(false, "ZERO: the share is supported", scene.told());
     }
+    if scene.history.none_made() {
+        return Ruling::of(
+            !seen.present,
+            "FALSE: no set has a shadow copy in any store",
+            "ShadowCopyPresent TRUE",
+        );
+    }
     match scene.history.was_present(&seen.name) {
         Some(false) => Ruling::of(
             !seen.present,

@@ -63,6 +63,9 @@ const NAMED: [u32; 9] = [
     0x0040_0001,
 ];
 
+/// MS-FSRVP <5>: how often in a row a client may repeat SetContext on every known server.
+const RETRIES_MIN: u32 = 5;
+
 /// The value, and the code of a call that the server had to look at.
 fn seen(scene: &Scene<'_>) -> Option<(u32, Hresult)> {
     match (scene.call(), scene.judged_code()) {
@@ -88,6 +91,14 @@ fn valid(scene: &Scene<'_>, value: u32) -> Ruling {
 }
 
 fn accepted(scene: &Scene<'_>, code: Hresult) -> Ruling {
+    let retries = scene.history.retries_of(scene.client());
+    if let Some(retries) = retries.filter(|retries| *retries <= RETRIES_MIN) {
+        return Ruling::of(
+            code.is_success(),
+            format!("ZERO: the context is valid, and the client has repeated it {retries} times"),
+            scene.told(),
+        );
+    }
     Ruling::of(
         code.is_success() || code == Hresult::FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS,
         "ZERO, or FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS: the context is valid",

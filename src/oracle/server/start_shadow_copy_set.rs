@@ -73,14 +73,10 @@ pub(super) fn judge_cleared(scene: &Scene<'_>) -> Option<Judged> {
         Some(Cleared::Expired(Arm::SetContext)) => ("FSRVP-3.1.2-01", "the timer has run out"),
         Some(Cleared::Expired(_)) => ("FSRVP-3.1.5-02", "the timer has run out"),
     };
-    let permitted = [
-        Hresult::FSRVP_E_BAD_STATE,
-        Hresult::FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS,
-    ];
     Some(Judged {
         requirement,
         ruling: Ruling::of(
-            permitted.contains(&code),
+            refuses_without_context(scene, code),
             format!("FSRVP_E_BAD_STATE: the context is not set, {why}"),
             scene.told(),
         ),
@@ -93,18 +89,20 @@ fn clear_with_a_set(scene: &Scene<'_>) -> Ruling {
         Some(code)
             if scene.history.context.is_clear() && scene.history.unfinished().next().is_some() =>
         {
-            let permitted = [
-                Hresult::FSRVP_E_BAD_STATE,
-                Hresult::FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS,
-            ];
             Ruling::of(
-                permitted.contains(&code),
+                refuses_without_context(scene, code),
                 "FSRVP_E_BAD_STATE: the context is not set",
                 scene.told(),
             )
         }
         _ => Ruling::Silent,
     }
+}
+
+/// A client that was not seen may have set the context and started a set.
+fn refuses_without_context(scene: &Scene<'_>, code: Hresult) -> bool {
+    code == Hresult::FSRVP_E_BAD_STATE
+        || (code == Hresult::FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS && !scene.history.is_complete())
 }
 
 fn has_recovered(scene: &Scene<'_>) -> bool {
@@ -160,7 +158,9 @@ fn passes_first_check(scene: &Scene<'_>, recovered: bool) -> Ruling {
     let only_recovered = has_recovered(scene) && scene.history.unfinished().next().is_none();
     match seen(scene) {
         Some(code) if scene.history.context.is_set() && only_recovered == recovered => Ruling::of(
-            code == Hresult::FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS || code.is_success(),
+            code.is_success()
+                || (code == Hresult::FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS
+                    && !(scene.history.is_complete() && scene.history.none_unfinished())),
             "ZERO or FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS: the context is set",
             scene.told(),
         ),

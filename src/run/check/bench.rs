@@ -1,11 +1,12 @@
 //! What a run of cases needs: the cases, the target, and workers that play one after the other.
 
 use crate::case::{Case, KnownDeviations, Library, Target};
-use crate::drive::{DriveError, IdSource, Player, Time, reach};
+use crate::drive::{Company, DriveError, IdSource, Player, Time, reach};
 use crate::outcome::{Outcome, TargetName, Verdict};
 use crate::requirement::Catalogue;
 use crate::run::check::embedded::Embedded;
 use crate::run::check::{CheckError, CheckOptions};
+use fsrvp_reference::agent::Fault;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,16 +17,18 @@ use tokio::runtime::Runtime;
 /// More than any timer of MS-FSRVP 3.1.2 runs.
 const ALL_TIMERS_OUT: Duration = Duration::from_secs(1801);
 /// How long one case may take before it is given up.
-const CASE_MAX: Duration = Duration::from_secs(600);
+pub(super) const CASE_MAX: Duration = Duration::from_secs(600);
 
 /// Cases and the target that they are played against.
 pub struct Bench {
-    library: Library,
+    pub(super) library: Library,
     /// `None`: every worker starts an embedded server.
-    foreign: Option<(Target, KnownDeviations)>,
+    pub(super) foreign: Option<(Target, KnownDeviations)>,
     seed: u64,
     /// The user wants the run to end.
-    interrupted: Arc<AtomicBool>,
+    pub(super) interrupted: Arc<AtomicBool>,
+    /// What the embedded servers do wrong on purpose.
+    pub(super) faults: Vec<Fault>,
 }
 
 impl Bench {
@@ -61,6 +64,7 @@ impl Bench {
             foreign,
             seed,
             interrupted: Arc::default(),
+            faults: options.faults.clone(),
         })
     }
 
@@ -174,9 +178,11 @@ fn read_target(path: &PathBuf) -> Result<Target, CheckError> {
 
 /// Plays cases one after the other, against the foreign server or one of its own.
 pub struct Worker<'b> {
-    runtime: Runtime,
-    bench: &'b Bench,
-    embedded: Option<Embedded>,
+    /// Clients that go from one lifecycle to the next.
+    pub(super) company: Company,
+    pub(super) embedded: Option<Embedded>,
+    pub(super) runtime: Runtime,
+    pub(super) bench: &'b Bench,
     ids: IdSource,
 }
 
@@ -191,14 +197,15 @@ impl<'b> Worker<'b> {
             Some(_) => None,
             None => Some(
                 runtime
-                    .block_on(Embedded::start())
+                    .block_on(Embedded::start(&bench.faults))
                     .map_err(CheckError::Embedded)?,
             ),
         };
         Ok(Worker {
+            company: Company::default(),
+            embedded,
             runtime,
             bench,
-            embedded,
             ids: IdSource::new(bench.seed),
         })
     }
@@ -243,9 +250,27 @@ impl<'b> Worker<'b> {
     }
 }
 
+impl Worker<'_> {
+    /// Goes on with an embedded server that is new; a foreign one stays what it is.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(super) fn renew(&mut self) -> Result<(), CheckError> {
+        if self.embedded.is_none() {
+            return Ok(());
+        }
+        self.company = Company::default();
+        let started = self.runtime.block_on(Embedded::start(&self.bench.faults));
+        // The old one stops on the runtime that it runs on.
+        let _guard = self.runtime.enter();
+        self.embedded = Some(started.map_err(CheckError::Embedded)?);
+        Ok(())
+    }
+}
+
 /// Waits for `playing`. The first Ctrl-C asks it to end, which takes away what it made on the
 /// server; at the second one it is given up, which gives `None`.
-async fn until_interrupted<T>(
+pub(super) async fn until_interrupted<T>(
     playing: impl Future<Output = T>,
     interrupted: &AtomicBool,
 ) -> Option<T> {

@@ -3,6 +3,7 @@
 
 use crate::case::{Account, Profile, RpcLevel, SecretText, SmbOptions, Target, Timers};
 use crate::drive::MoveClock;
+use fsrvp_reference::agent::Fault;
 use fsrvp_reference::config::{
     AccessConfig, AccessRights, BackendChoice, Clock, Config, ShareConfig, UserConfig,
 };
@@ -44,12 +45,13 @@ pub(super) struct Embedded {
 }
 
 impl Embedded {
-    /// Starts a server on the runtime that this is called on.
-    pub(super) async fn start() -> Result<Embedded, String> {
+    /// Starts a server on the runtime that this is called on, with these faults.
+    pub(super) async fn start(faults: &[Fault]) -> Result<Embedded, String> {
         let root = temporary_dir().map_err(|error| format!("no temporary directory: {error}"))?;
         let (admin_password, plain_password) = (password()?, password()?);
-        let config = configuration(root.path(), &admin_password, &plain_password)
+        let mut config = configuration(root.path(), &admin_password, &plain_password)
             .map_err(|error| format!("{}: {error}", root.path().display()))?;
+        config.faults = faults.to_vec();
         let server = Reference::start(config)
             .await
             .map_err(|error| error.to_string())?;
