@@ -73,7 +73,7 @@ impl<'c> Live<'c> {
         let answered = exchange.answer_evidence.time.max(time);
         self.server.history.advance(self.durations, time, answered);
         let status = self.status(exchange);
-        let judged = self.server.exchange(exchange, true, self.durations);
+        let (judged, _) = self.server.exchange(exchange, true, self.durations);
         let mut judgement = Judgement {
             status,
             ..Judgement::default()
@@ -113,7 +113,7 @@ impl<'c> Live<'c> {
         };
         let mut other = exchange.clone();
         other.answer = Answer::Reply(reply);
-        let judged = self.server.clone().exchange(&other, true, self.durations);
+        let (judged, _) = self.server.clone().exchange(&other, true, self.durations);
         judged
             .iter()
             // A mapping cannot be made up; whether it is there says nothing of the code.
