@@ -92,7 +92,11 @@ fn every_stored_capture_is_judged_as_its_golden_says() {
 
 #[test]
 fn a_server_of_profile_spec_breaks_nothing() {
-    for name in ["reference-check", "reference-rpcclient", "reference-torture"] {
+    for name in [
+        "reference-check",
+        "reference-rpcclient",
+        "reference-torture",
+    ] {
         let (found, _) = findings(&Path::new("captures").join(name));
         assert!(!found.contains("\"by\":\"server\""), "{found}");
         assert!(found.contains("\"by\":\"client\""), "{found}");

@@ -1,0 +1,169 @@
+//! MS-SMB2 3.3.5.1, 3.3.5.2: from bytes to requests that may be served.
+
+use super::Connection;
+use crate::agent::Now;
+use crate::smb::chain::{Chain, ChainId, seal_message};
+use crate::smb::dispatch::{self, Request};
+use crate::smb::limits;
+use crate::smb::negotiate;
+use crate::smb::reply::Step;
+use crate::smb::sealer::Sealer;
+use fsrvp_wire::nbss::{self, FrameType};
+use fsrvp_wire::security::sealing;
+use fsrvp_wire::smb2::fscc::FileTime;
+use fsrvp_wire::smb2::{Command, Header, HeaderFlags, NtStatus, compound, smb1_negotiate};
+use std::cell::Cell;
+use std::sync::Arc;
+
+impl Connection {
+    pub(super) fn take_frames(&mut self, now: Now) {
+        let filetime = u64::try_from(now.filetime).unwrap_or(0);
+        self.state.wall_time = FileTime(filetime);
+        let mut input = std::mem::take(&mut self.input);
+        let mut taken = 0;
+        while self.wants_input() {
+            let frame_max = if self.state.is_authenticated() {
+                limits::FRAME_MAX
+            } else {
+                limits::FRAME_BEFORE_LOGON_MAX
+            };
+            let rest = input.get(taken..).unwrap_or_default();
+            match nbss::next_frame(rest, frame_max) {
+                Ok(Some(frame)) => {
+                    taken += frame.consumed();
+                    match frame.frame_type {
+                        FrameType::SESSION_MESSAGE => {
+                            let payload = rest.get(frame.payload).unwrap_or_default();
+                            self.take_payload(payload, now);
+                        }
+                        FrameType::KEEPALIVE => {}
+                        _ => self.close("a frame of NetBIOS that this transport has not"),
+                    }
+                }
+                Ok(None) => break,
+                Err(_) => self.close("a frame that is too long"),
+            }
+        }
+        input.drain(..taken);
+        self.input = input;
+    }
+
+    fn take_payload(&mut self, payload: &[u8], now: Now) {
+        if smb1_negotiate::is_smb1_negotiate(payload) {
+            return self.take_smb1(payload);
+        }
+        if sealing::is_sealed(payload) {
+            return self.take_sealed(payload, now);
+        }
+        self.take_messages(payload, None, now);
+    }
+
+    /// MS-SMB2 3.3.5.2.1.1: a frame that is encrypted.
+    fn take_sealed(&mut self, payload: &[u8], now: Now) {
+        let session = sealing::session_id(payload).ok();
+        let session = session.and_then(|id| self.state.session(id).ok());
+        let Some(sealer) = session.and_then(|session| session.sealer()) else {
+            return self.close("a frame encrypted for no session");
+        };
+        match sealer.open(payload) {
+            Ok(opened) => self.take_messages(&opened, Some(sealer), now),
+            Err(error) => {
+                tracing::warn!(%error, session = sealer.session_id(), "decryption");
+                self.close("a frame that does not decrypt");
+            }
+        }
+    }
+
+    fn take_messages(&mut self, payload: &[u8], sealer: Option<Arc<Sealer>>, now: Now) {
+        let messages = match compound::split(payload) {
+            Ok(messages) => messages,
+            Err(error) => {
+                tracing::debug!(%error, "frame does not parse");
+                return self.close("a frame that is no SMB2 message");
+            }
+        };
+        let mut served = Vec::new();
+        for message in messages {
+            let Ok(header) = Header::parse(message) else {
+                return self.close("a header that does not parse");
+            };
+            if header.is_response() {
+                return self.close("a response from a client");
+            }
+            // Only a request with one before it takes its session over from there.
+            let is_related = header.flags.contains(HeaderFlags::RELATED_OPERATIONS)
+                && !served.is_empty()
+                && header.command != Command::CANCEL;
+            if let Some(sealer) = &sealer
+                && !is_related
+                && header.session_id != sealer.session_id()
+            {
+                return self.close("a request encrypted with the key of another session");
+            }
+            if header.command == Command::CANCEL {
+                self.cancel(&header, message, sealer.is_some(), now);
+                continue;
+            }
+            if let Err(error) = self.window.take(header.message_id, header.credit_charge) {
+                tracing::debug!(%error, "window");
+                return self.close("a message id outside of the window");
+            }
+            served.push(message.to_vec());
+        }
+        if served.is_empty() {
+            return;
+        }
+        self.last_chain += 1;
+        let id = ChainId(self.last_chain);
+        self.chains.insert(id, Chain::new(served, sealer));
+        self.advance(id, now);
+        self.settle(now);
+    }
+
+    fn take_smb1(&mut self, payload: &[u8]) {
+        if self.window.take(0, 1).is_err() {
+            return self.close("an SMB1 negotiate after SMB2");
+        }
+        match negotiate::multi_protocol(&mut self.state, payload) {
+            Step::Done(reply) => {
+                let mut header = Header::response_to(&Header::default(), reply.status);
+                header.credits = self.window.grant(1);
+                let message = seal_message(&header, reply.message, None, true);
+                self.send(&message);
+            }
+            Step::Disconnect(why) => self.close(why),
+            Step::Work(..) | Step::Pipe(_) => {}
+        }
+    }
+
+    /// MS-SMB2 3.3.5.16: takes a request back that waits for a pipe; others end soon anyway.
+    fn cancel(&mut self, header: &Header, message: &[u8], is_sealed: bool, now: Now) {
+        let request = Request {
+            header: header.clone(),
+            is_sealed,
+            message,
+            related_file: None,
+            meant_file: Cell::new(None),
+        };
+        if dispatch::admit(&mut self.state, &request).is_err() {
+            return;
+        }
+        let found = self.chains.iter().find(|(_, chain)| {
+            let Some(waiting) = &chain.waiting else {
+                return false;
+            };
+            let is_named = match header.async_id() {
+                Some(async_id) => chain.async_id == Some(async_id),
+                None => waiting.header.message_id == header.message_id,
+            };
+            is_named && waiting.header.session_id == header.session_id
+        });
+        let Some(id) = found.map(|(id, _)| *id) else {
+            return;
+        };
+        if let Some(index) = self.pipe_waits.iter().position(|(chain, _)| *chain == id) {
+            self.pipe_waits.remove(index);
+            self.resume(id, Err(NtStatus::CANCELLED), now);
+        }
+    }
+}
