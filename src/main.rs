@@ -127,7 +127,7 @@ struct ServeArguments {
     /// A user who may use FSRVP; the password is read from FSRVP_PASSWORD.
     #[arg(long, value_name = "NAME")]
     user: Vec<String>,
-    /// What makes the backend snapshots: auto, btrfs or copy.
+    /// What makes the backend snapshots: auto, btrfs, reflink, copy or command.
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
     /// Who the server behaves like where servers differ: spec.

@@ -7,13 +7,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+mod command;
 mod keys;
+mod trial;
+
+pub use command::CommandConfig;
+pub use trial::{STEPS, Trial};
 
 /// The longest NetBIOS name, in bytes (RFC 1001 14.1, with the suffix byte left out).
 pub const NAME_LEN_MAX: usize = 15;
 
 /// The longest share name, in characters (MS-SRVS 2.2.4.23 leaves room for 80).
 pub const SHARE_NAME_LEN_MAX: usize = 80;
+
+/// How long writes may wait for a commit where nobody says otherwise, in seconds.
+pub const FREEZE_MAX_S: f64 = 30.0;
 
 /// Everything that [`crate::shell::Reference::start`] needs to know.
 #[derive(Debug, Clone, Deserialize)]
@@ -41,12 +49,20 @@ pub struct Config {
     /// Who may log on.
     #[serde(rename = "user")]
     pub users: Vec<UserConfig>,
+    /// The programs of the backend `command`.
+    pub command: Option<CommandConfig>,
+    /// How long writes through the server may wait, in seconds, while the copies of a set are made.
+    /// A commit that needs longer fails and keeps nothing.
+    pub freeze_max_s: f64,
     /// Whose clock the timers follow; not part of a configuration file.
     #[serde(skip)]
     pub clock: Clock,
     /// What the server does wrong on purpose; not part of a configuration file.
     #[serde(skip)]
     pub faults: Vec<Fault>,
+    /// For tests of this server; not part of a configuration file.
+    #[serde(skip)]
+    pub trial: Trial,
 }
 
 impl Default for Config {
@@ -62,8 +78,11 @@ impl Default for Config {
             signing: Signing::Required,
             shares: Vec::new(),
             users: Vec::new(),
+            command: None,
+            freeze_max_s: FREEZE_MAX_S,
             clock: Clock::System,
             faults: Vec::new(),
+            trial: Trial::default(),
         }
     }
 }
@@ -83,13 +102,28 @@ pub enum Profile {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum BackendChoice {
-    /// `btrfs` where the share is a subvolume of one, `copy` elsewhere.
+    /// The first that can of `btrfs`, `reflink` and `copy`, for each share.
     #[default]
     Auto,
     /// Subvolume snapshots.
     Btrfs,
+    /// Trees of cloned files, on XFS and btrfs.
+    Reflink,
     /// Plain copies, on any file system.
     Copy,
+    /// The programs of [`Config::command`].
+    Command,
+}
+
+impl BackendChoice {
+    /// Every name that a configuration may use.
+    pub const NAMES: [(&'static str, BackendChoice); 5] = [
+        ("auto", BackendChoice::Auto),
+        ("btrfs", BackendChoice::Btrfs),
+        ("reflink", BackendChoice::Reflink),
+        ("copy", BackendChoice::Copy),
+        ("command", BackendChoice::Command),
+    ];
 }
 
 /// How long the Message Sequence Timer runs (MS-FSRVP 3.1.2).
@@ -162,8 +196,8 @@ pub struct ShareConfig {
     pub name: String,
     /// Its root directory.
     pub path: PathBuf,
-    /// The file store it lies on, where that is not the file system or subvolume of `path`; only
-    /// for the backend `copy`.
+    /// The file store it lies on, where that is not the file system or subvolume of `path`; not
+    /// with the backend `btrfs`.
     #[serde(default)]
     pub store: Option<String>,
     /// Where its shadow copies lie; `.fsrvp-copies` in the root of the
@@ -362,6 +396,17 @@ impl Config {
         if !(number.is_finite() && number > 0.0) {
             return Err(ConfigError::value("timers", "must be above zero"));
         }
+        if !(self.freeze_max_s.is_finite() && self.freeze_max_s > 0.0) {
+            return Err(ConfigError::value("freeze_max_s", "must be above zero"));
+        }
+        match (&self.command, self.backend) {
+            (Some(command), _) => command.validate()?,
+            (None, BackendChoice::Command) => {
+                let reason = "the backend command needs its programs, in the table [command]";
+                return Err(ConfigError::value("backend", reason));
+            }
+            (None, _) => {}
+        }
         for (index, share) in self.shares.iter().enumerate() {
             validate_share_name(&share.name)?;
             let earlier = self.shares.iter().take(index);
@@ -377,7 +422,7 @@ impl Config {
             if share.store.is_some() && self.backend == BackendChoice::Btrfs {
                 return Err(ConfigError::value(
                     format!("share {}, store", share.name),
-                    "only the backend copy lets a share name its store",
+                    "a share on btrfs snapshots cannot name its store",
                 ));
             }
         }

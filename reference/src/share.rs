@@ -249,9 +249,9 @@ pub enum ShareError {
         /// Why.
         source: TreeError,
     },
-    /// A file store was named for a share whose backend takes the real one.
-    #[error("share {0}: only the backend copy lets a share name its store")]
-    StoreNeedsCopy(String),
+    /// A file store was named for a share whose backend snapshots are of its whole subvolume.
+    #[error("share {0}: a share on btrfs snapshots cannot name its store")]
+    StoreIsKnown(String),
     /// Its shadow copies would be seen in a share.
     #[error("share {name}: its shadow copies in {place} would be visible in share {seen_in}")]
     PlaceVisible {
@@ -322,9 +322,9 @@ impl ShareTable {
                 if base
                     .backend
                     .supports(tree.path())
-                    .is_ok_and(|kind| kind != BackendKind::Copy) =>
+                    .is_ok_and(|kind| kind == BackendKind::Btrfs) =>
             {
-                return Err(ShareError::StoreNeedsCopy(name));
+                return Err(ShareError::StoreIsKnown(name));
             }
             Some(store) => store,
             None => file_store_of(tree.path()).map_err(root_error)?,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use fsrvp_reference::agent::{ShareCatalogue, Support};
 use fsrvp_reference::backend::{
     BackendSnapshot, BtrfsBackend, CopyBackend, CreateRequest, Fault, FaultControl, FaultyBackend,
-    Operation, ShadowBackend,
+    Operation, ShadowBackend, Watch,
 };
 use fsrvp_reference::share::{
     Access, BaseShare, ExposedShare, Rights, Share, ShareError, ShareFile, ShareKind, ShareTable,
@@ -68,6 +68,7 @@ impl Bench {
             place: place.clone(),
             shadow_copy_id: Uuid::from_u128(id),
             writable,
+            watch: Watch::default(),
         };
         let snapshot = backend.create(&request).unwrap();
         let exposed = ExposedShare {
@@ -391,7 +392,7 @@ fn the_agent_is_told_what_can_be_copied() {
 
 #[test]
 fn a_mount_below_the_root_stands_against_shadow_copies() {
-    let Some(mounted) = common::Btrfs::mount() else {
+    let Some(mounted) = common::Disk::btrfs() else {
         return;
     };
     let table = ShareTable::default();
@@ -431,17 +432,14 @@ fn a_mount_below_the_root_stands_against_shadow_copies() {
 
 #[test]
 fn only_a_copied_share_names_its_store() {
-    let Some(mounted) = common::Btrfs::mount() else {
+    let Some(mounted) = common::Disk::btrfs() else {
         return;
     };
     let table = ShareTable::default();
     let mut settings = BaseShare::new("data", &mounted.subvolume("share"), Arc::new(BtrfsBackend));
     settings.store = Some("mine".to_owned());
     let refused = table.add_base(settings.clone()).unwrap_err();
-    assert!(
-        matches!(refused, ShareError::StoreNeedsCopy(_)),
-        "{refused}"
-    );
+    assert!(matches!(refused, ShareError::StoreIsKnown(_)), "{refused}");
     settings.backend = Arc::new(CopyBackend::without_sync());
     assert_eq!(table.add_base(settings).unwrap().volume_name(), "mine");
 }
@@ -457,6 +455,7 @@ fn faults_come_where_a_test_asks_for_them() {
         place: bench.path("place"),
         shadow_copy_id: Uuid::from_u128(id),
         writable: false,
+        watch: Watch::default(),
     };
     let count = || backend.list(&bench.path("place")).unwrap().len();
     control.set(Operation::Create, Fault::FailNext(1));

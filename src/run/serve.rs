@@ -101,12 +101,12 @@ impl ServeOptions {
 }
 
 fn backend(name: &str) -> Result<BackendChoice, String> {
-    match name {
-        "auto" => Ok(BackendChoice::Auto),
-        "btrfs" => Ok(BackendChoice::Btrfs),
-        "copy" => Ok(BackendChoice::Copy),
-        _ => Err(format!("--backend {name}: there are auto, btrfs and copy")),
-    }
+    let known = BackendChoice::NAMES.iter();
+    let found = known.clone().find(|(known, _)| *known == name);
+    found.map(|(_, choice)| *choice).ok_or_else(|| {
+        let names: Vec<&str> = known.map(|(name, _)| *name).collect();
+        format!("--backend {name}: there are {}", names.join(", "))
+    })
 }
 
 fn profile(name: &str) -> Result<Profile, String> {

@@ -10,10 +10,13 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use uuid::Uuid;
 
-use super::btrfs_ioctl::{create_snapshot, destroy_subvolume, is_read_only, set_read_only};
+use super::btrfs_ioctl::{
+    create_snapshot, destroy_subvolume, is_read_only, set_read_only, subvolumes_below,
+};
 use super::{
     BackendError, BackendKind, BackendSnapshot, CreateRequest, ShadowBackend, ids_in, make_place,
 };
+use crate::tree::COPIES_DIRECTORY;
 
 /// What statfs says of a btrfs file system.
 const SUPER_MAGIC: u64 = 0x9123_683E;
@@ -31,11 +34,22 @@ struct Subvolume {
 
 impl ShadowBackend for BtrfsBackend {
     fn name(&self) -> &'static str {
-        "btrfs"
+        BackendKind::Btrfs.name()
     }
 
     fn supports(&self, source_root: &Path) -> Result<BackendKind, BackendError> {
         subvolume_of(source_root).map(|_| BackendKind::Btrfs)
+    }
+
+    /// A snapshot of a subvolume shows an empty directory where another subvolume lies in it.
+    fn left_out(&self, source_root: &Path) -> Result<Vec<PathBuf>, BackendError> {
+        let directory = open_directory(source_root)?;
+        let mut found = subvolumes_below(directory.as_fd())
+            .map_err(|error| BackendError::io(source_root, error))?;
+        let is_hidden = |part: &std::ffi::OsStr| part.eq_ignore_ascii_case(COPIES_DIRECTORY);
+        found.retain(|path| !path.iter().any(is_hidden));
+        found.sort();
+        Ok(found)
     }
 
     fn create(&self, request: &CreateRequest) -> Result<BackendSnapshot, BackendError> {
@@ -43,8 +57,6 @@ impl ShadowBackend for BtrfsBackend {
         make_place(&request.place)?;
         let place = open_directory(&request.place)?;
         let source = open_directory(&subvolume.root)?;
-        rustix::fs::syncfs(source.as_fd())
-            .map_err(|error| BackendError::io(&subvolume.root, error))?;
         let snapshot = BackendSnapshot {
             kind: BackendKind::Btrfs,
             shadow_copy_id: request.shadow_copy_id,
@@ -52,6 +64,9 @@ impl ShadowBackend for BtrfsBackend {
             inside: subvolume.inside,
         };
         let name = OsString::from(request.shadow_copy_id.to_string());
+        request.watch.step("create.begun");
+        // The kernel writes out what is in memory of the subvolume, makes the snapshot, and commits
+        // the transaction before it returns: nothing is left to bring to the disk.
         create_snapshot(place.as_fd(), &name, source.as_fd(), request.writable).map_err(
             |error| match error {
                 Errno::EXIST => BackendError::Exists(snapshot.container()),
@@ -62,6 +77,7 @@ impl ShadowBackend for BtrfsBackend {
                 other => BackendError::io(snapshot.container(), other),
             },
         )?;
+        request.watch.step("create.renamed");
         Ok(snapshot)
     }
 

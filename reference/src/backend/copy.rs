@@ -1,10 +1,14 @@
 //! Backend snapshots as full copies, on any file system.
 //!
-//! A copy is made in `<id>.partial`, brought to the disk and then renamed, so a half copy never
-//! has the name of a whole one; it is deleted after a rename to `<id>.deleted`. Sealing changes
-//! nothing on disk: modes belong to what was copied, and the server's gate keeps writers out.
+//! A copy is made in `<id>.partial` and then renamed, so a half copy never has the name of a whole
+//! one; it is deleted after a rename to `<id>.deleted`. Whether it reached the disk is told by
+//! `sync`, which the caller runs when writers go on again. Sealing changes nothing on disk: modes
+//! belong to what was copied, and the server's gate keeps writers out.
+//!
+//! `reflink` makes the same trees in the same way but for the contents of files; what one of the
+//! two has made the other one can seal and delete.
 
-mod tree_copy;
+pub(super) mod tree_copy;
 mod xattrs;
 
 use std::ffi::OsString;
@@ -20,9 +24,13 @@ use super::remove::remove_tree;
 use super::{
     BackendError, BackendKind, BackendSnapshot, CreateRequest, ShadowBackend, ids_in, make_place,
 };
+use tree_copy::Contents;
 
 const PARTIAL: &str = ".partial";
 const DELETED: &str = ".deleted";
+
+const ANOTHER_FILE_SYSTEM: &str =
+    "another file system is mounted on it, or holds the place for shadow copies";
 
 /// Copies the whole tree: contents with their holes, modes, owners where permitted, times,
 /// extended attributes and so ACLs, symbolic links as such, hard links. FIFOs, sockets and devices
@@ -30,11 +38,15 @@ const DELETED: &str = ".deleted";
 #[derive(Clone, Copy, Debug)]
 pub struct CopyBackend {
     durable: bool,
+    contents: Contents,
 }
 
 impl Default for CopyBackend {
     fn default() -> Self {
-        Self { durable: true }
+        Self {
+            durable: true,
+            contents: Contents::Copied,
+        }
     }
 }
 
@@ -42,44 +54,64 @@ impl CopyBackend {
     /// Leaves it to the operating system when a copy reaches the disk: for servers that live as
     /// long as one test run, and whose copies nobody wants back after a power failure.
     pub fn without_sync() -> Self {
-        Self { durable: false }
+        Self {
+            durable: false,
+            ..Self::default()
+        }
+    }
+
+    /// The trees of the backend `reflink`.
+    pub(super) fn cloning() -> Self {
+        Self {
+            contents: Contents::Cloned,
+            ..Self::default()
+        }
+    }
+
+    fn kind(&self) -> BackendKind {
+        match self.contents {
+            Contents::Copied => BackendKind::Copy,
+            Contents::Cloned => BackendKind::Reflink,
+        }
     }
 
     fn fill(&self, request: &CreateRequest, partial: &Path) -> Result<(), BackendError> {
         let source = open_directory(&request.source_root)?;
         let place = open_directory(&request.place)?;
         let to = open_directory(partial)?;
-        tree_copy::copy_tree(source.as_fd(), to.as_fd(), place.as_fd()).map_err(
+        let (contents, watch) = (self.contents, &request.watch);
+        watch.step("create.begun");
+        tree_copy::copy_tree(source.as_fd(), to.as_fd(), place.as_fd(), contents, watch).map_err(
             |(inside, error)| {
                 let path = request.source_root.join(inside);
                 match error {
-                    Errno::XDEV => {
-                        BackendError::unsupported(path, "another file system is mounted on it")
+                    Errno::XDEV => BackendError::unsupported(path, ANOTHER_FILE_SYSTEM),
+                    Errno::OPNOTSUPP if contents == Contents::Cloned => {
+                        BackendError::unsupported(path, "the file system cannot clone files")
                     }
+                    Errno::CANCELED => BackendError::GivenUp(path),
                     other => BackendError::io(path, other),
                 }
             },
         )?;
-        if self.durable {
-            rustix::fs::syncfs(to.as_fd()).map_err(|error| BackendError::io(partial, error))?;
-        }
+        watch.step("create.filled");
         Ok(())
     }
 }
 
 impl ShadowBackend for CopyBackend {
     fn name(&self) -> &'static str {
-        "copy"
+        self.kind().name()
     }
 
     fn supports(&self, source_root: &Path) -> Result<BackendKind, BackendError> {
-        open_directory(source_root).map(|_| BackendKind::Copy)
+        open_directory(source_root).map(|_| self.kind())
     }
 
     fn create(&self, request: &CreateRequest) -> Result<BackendSnapshot, BackendError> {
         make_place(&request.place)?;
         let snapshot = BackendSnapshot {
-            kind: BackendKind::Copy,
+            kind: self.kind(),
             shadow_copy_id: request.shadow_copy_id,
             place: request.place.clone(),
             inside: PathBuf::new(),
@@ -105,19 +137,22 @@ impl ShadowBackend for CopyBackend {
             let _ = remove_tree(place.as_fd(), &partial);
             return Err(error);
         }
-        if self.durable {
-            rustix::fs::fsync(place).map_err(|error| BackendError::io(&request.place, error))?;
-        }
+        request.watch.step("create.renamed");
         Ok(snapshot)
     }
 
-    fn seal(&self, snapshot: &BackendSnapshot) -> Result<(), BackendError> {
-        let container = open_container(snapshot)?;
-        if self.durable {
-            rustix::fs::syncfs(container)
-                .map_err(|error| BackendError::io(snapshot.container(), error))?;
+    fn sync(&self, snapshot: &BackendSnapshot) -> Result<(), BackendError> {
+        if !self.durable {
+            return Ok(());
         }
-        Ok(())
+        let container = open_container(snapshot)?;
+        rustix::fs::syncfs(container).map_err(|error| BackendError::io(snapshot.container(), error))
+    }
+
+    fn seal(&self, snapshot: &BackendSnapshot) -> Result<(), BackendError> {
+        // What was written to it before is part of what is sealed.
+        open_container(snapshot)?;
+        self.sync(snapshot)
     }
 
     fn seals_on_disk(&self, _snapshot: &BackendSnapshot) -> bool {
@@ -150,7 +185,7 @@ impl ShadowBackend for CopyBackend {
 
     fn list(&self, place: &Path) -> Result<Vec<BackendSnapshot>, BackendError> {
         let of_id = |shadow_copy_id: Uuid| BackendSnapshot {
-            kind: BackendKind::Copy,
+            kind: self.kind(),
             shadow_copy_id,
             place: place.to_owned(),
             inside: PathBuf::new(),
@@ -204,7 +239,7 @@ fn open_directory(path: &Path) -> Result<OwnedFd, BackendError> {
 
 fn open_container(snapshot: &BackendSnapshot) -> Result<OwnedFd, BackendError> {
     let path = snapshot.container();
-    if snapshot.kind != BackendKind::Copy {
+    if !matches!(snapshot.kind, BackendKind::Copy | BackendKind::Reflink) {
         return Err(BackendError::NotMine(path));
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

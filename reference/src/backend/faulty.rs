@@ -1,7 +1,7 @@
 //! A wrapper that fails or blocks where a test says so.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::{BackendError, BackendKind, BackendSnapshot, CreateRequest, ShadowBackend};
@@ -13,6 +13,8 @@ pub enum Operation {
     Supports,
     /// [`ShadowBackend::create`]
     Create,
+    /// [`ShadowBackend::sync`]
+    Sync,
     /// [`ShadowBackend::seal`]
     Seal,
     /// [`ShadowBackend::delete`]
@@ -161,6 +163,14 @@ impl ShadowBackend for FaultyBackend {
 
     fn create(&self, request: &CreateRequest) -> Result<BackendSnapshot, BackendError> {
         self.run(Operation::Create, |inner| inner.create(request))
+    }
+
+    fn sync(&self, snapshot: &BackendSnapshot) -> Result<(), BackendError> {
+        self.run(Operation::Sync, |inner| inner.sync(snapshot))
+    }
+
+    fn left_out(&self, source_root: &Path) -> Result<Vec<PathBuf>, BackendError> {
+        self.inner.left_out(source_root)
     }
 
     fn seal(&self, snapshot: &BackendSnapshot) -> Result<(), BackendError> {

@@ -5,21 +5,28 @@
 //! - What others wrote to the source after `create` returned is not in it. That nothing is written
 //!   *during* `create` is for the caller to see to (the freeze of [`crate::share`]); `btrfs` takes
 //!   one instant all the same.
+//! - It survives a power failure once `sync` returned, which needs no freeze any more.
 //! - `delete` removes exactly that directory, follows no symbolic link, and is no error when
-//!   nothing is left to delete.
+//!   nothing is left to delete. (`command` may put a link there to a directory of its own.)
 //! - Everything here blocks: callers run it on threads that may.
 
 mod auto;
 mod btrfs;
 mod btrfs_ioctl;
+mod command;
 mod copy;
 mod faulty;
+mod reflink;
 mod remove;
+mod watch;
 
 pub use auto::AutoBackend;
 pub use btrfs::BtrfsBackend;
+pub use command::{CommandBackend, Programs};
 pub use copy::CopyBackend;
 pub use faulty::{Fault, FaultControl, FaultyBackend, Operation};
+pub use reflink::ReflinkBackend;
+pub use watch::Watch;
 
 use std::path::{Path, PathBuf};
 
@@ -37,10 +44,34 @@ pub enum BackendKind {
     Copy,
     /// A btrfs subvolume snapshot.
     Btrfs,
+    /// A tree whose files are clones, on XFS or btrfs.
+    Reflink,
+    /// What a program of the user's made.
+    Command,
+}
+
+impl BackendKind {
+    /// The backend's name in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+            Self::Btrfs => "btrfs",
+            Self::Reflink => "reflink",
+            Self::Command => "command",
+        }
+    }
+
+    /// Whether it takes one instant of a share by itself. With the others, a program that writes to
+    /// the share's files past the server may write into the middle of a backend snapshot.
+    #[must_use]
+    pub fn is_one_instant(self) -> bool {
+        self == Self::Btrfs
+    }
 }
 
 /// What to make a backend snapshot of, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct CreateRequest {
     /// The root of the share.
     pub source_root: PathBuf,
@@ -50,6 +81,8 @@ pub struct CreateRequest {
     pub shadow_copy_id: Uuid,
     /// Whether it can be written until it is sealed.
     pub writable: bool,
+    /// Who looks on, and may give it up.
+    pub watch: Watch,
 }
 
 /// A backend snapshot that exists, in the form that durable state keeps.
@@ -98,6 +131,17 @@ pub enum BackendError {
     /// The backend snapshot was made by another backend, or is gone.
     #[error("{0}: no backend snapshot of this backend")]
     NotMine(PathBuf),
+    /// Nobody waits for it any more.
+    #[error("{0}: given up, it took too long or another copy of the set failed")]
+    GivenUp(PathBuf),
+    /// A program of the user's failed.
+    #[error("{program}: {reason}")]
+    Program {
+        /// The program.
+        program: PathBuf,
+        /// What came of it, as one clause.
+        reason: String,
+    },
     /// The operating system refused.
     #[error("{path}: {source}")]
     Io {
@@ -138,11 +182,30 @@ pub trait ShadowBackend: Send + Sync + std::fmt::Debug {
     /// [`BackendError::Unsupported`] with what stands against it.
     fn supports(&self, source_root: &Path) -> Result<BackendKind, BackendError>;
 
-    /// Makes a backend snapshot, durable when this returns.
+    /// What lies below `source_root` and would be missing from a backend snapshot of it, as paths
+    /// from there.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    fn left_out(&self, source_root: &Path) -> Result<Vec<PathBuf>, BackendError> {
+        let _ = source_root;
+        Ok(Vec::new())
+    }
+
+    /// Makes a backend snapshot.
     ///
     /// # Errors
     /// And then nothing of it is left under its name.
     fn create(&self, request: &CreateRequest) -> Result<BackendSnapshot, BackendError>;
+
+    /// Brings it to the disk. After `create` and this it survives a power failure.
+    ///
+    /// # Errors
+    /// When it may not have reached the disk.
+    fn sync(&self, snapshot: &BackendSnapshot) -> Result<(), BackendError> {
+        let _ = snapshot;
+        Ok(())
+    }
 
     /// Makes it read-only for good, as far as the file system can say so; see
     /// [`ShadowBackend::seals_on_disk`]. Sealing twice is no error.

@@ -22,7 +22,7 @@ pub(super) fn remove_tree(parent: BorrowedFd<'_>, name: &OsStr) -> Result<(), Er
     let mut waiting = vec![PathBuf::new()];
     let mut visited = Vec::new();
     while let Some(directory) = waiting.pop() {
-        remove_files(top.as_fd(), &directory, &mut waiting)?;
+        or_gone(remove_files(top.as_fd(), &directory, &mut waiting))?;
         visited.push(directory);
     }
     // Each directory was visited before what it holds.
@@ -30,10 +30,19 @@ pub(super) fn remove_tree(parent: BorrowedFd<'_>, name: &OsStr) -> Result<(), Er
         let (Some(above), Some(last)) = (directory.parent(), directory.file_name()) else {
             continue;
         };
-        let above = open_below(top.as_fd(), above)?;
-        rustix::fs::unlinkat(above, last, AtFlags::REMOVEDIR)?;
+        let removed = open_below(top.as_fd(), above)
+            .and_then(|above| rustix::fs::unlinkat(above, last, AtFlags::REMOVEDIR));
+        or_gone(removed)?;
     }
-    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
+    or_gone(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR))
+}
+
+/// Somebody else may be removing the same tree.
+fn or_gone(result: Result<(), Errno>) -> Result<(), Errno> {
+    match result {
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
+    }
 }
 
 /// Removes what is no directory, and notes what is one.
@@ -48,7 +57,11 @@ fn remove_files(
         if file_type == FileType::Directory {
             waiting.push(directory.join(name));
         } else {
-            rustix::fs::unlinkat(opened.as_fd(), &name, AtFlags::empty())?;
+            or_gone(rustix::fs::unlinkat(
+                opened.as_fd(),
+                &name,
+                AtFlags::empty(),
+            ))?;
         }
     }
     Ok(())

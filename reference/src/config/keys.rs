@@ -12,10 +12,13 @@ const ROOT: &[&str] = &[
     "timers",
     "encryption",
     "signing",
+    "command",
+    "freeze_max_s",
     "share",
     "user",
 ];
 const TIMERS: &[&str] = &["scale", "fixed_s"];
+const COMMAND: &[&str] = &["create", "seal", "remove", "timeout_s"];
 const SHARE: &[&str] = &[
     "name",
     "path",
@@ -40,6 +43,9 @@ pub(super) fn check(root: &Table) -> Result<(), ConfigError> {
     known(root, "the configuration", ROOT)?;
     if let Some(Value::Table(timers)) = root.get("timers") {
         known(timers, "timers", TIMERS)?;
+    }
+    if let Some(Value::Table(command)) = root.get("command") {
+        known(command, "[command]", COMMAND)?;
     }
     for share in tables(root, "share") {
         known(share, "[[share]]", SHARE)?;

@@ -14,6 +14,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// How many calls may wait for the agent to take them.
 const INBOX_LEN: usize = 64;
 
+/// How long to wait before what could not be deleted is tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(30);
+
+/// Stands for a retry, which the agent does not know of; its own effects count from one.
+const RETRY: EffectId = EffectId(0);
+
 /// What the task is asked.
 enum Message {
     Call(Box<Caller>, Call, oneshot::Sender<Reply>),
@@ -73,6 +79,8 @@ pub(super) struct Actor {
     short: Option<EffectId>,
     running: usize,
     finished: mpsc::UnboundedSender<Finished>,
+    /// When to try again what could not be deleted; `None` where there is nothing.
+    retry_at: Option<tokio::time::Instant>,
 }
 
 impl Actor {
@@ -95,6 +103,7 @@ impl Actor {
             short: None,
             running: 0,
             finished,
+            retry_at: None,
         };
         let task = tokio::spawn(actor.run(inbox, completions, shutdown));
         (AgentHandle(sender), task)
@@ -109,6 +118,8 @@ impl Actor {
         loop {
             self.pump();
             let alarm = self.alarm();
+            // A call in between two effects still decides what its sets know.
+            let retry = self.retry_alarm().filter(|_| self.is_idle());
             tokio::select! {
                 message = inbox.recv() => match message {
                     Some(Message::Call(caller, call, sender)) => self.call(&caller, call, sender),
@@ -126,6 +137,7 @@ impl Actor {
                 },
                 Some(done) = completions.recv() => self.complete(done),
                 () = sleep_until(alarm) => self.agent.handle_timeout(self.time.now()),
+                () = sleep_until(retry) => self.retry(),
                 _ = shutdown.changed() => break,
             }
         }
@@ -137,6 +149,36 @@ impl Actor {
             self.pump();
         }
         self.agent
+    }
+
+    fn is_idle(&self) -> bool {
+        self.running == 0 && self.queue.is_empty()
+    }
+
+    fn retry_alarm(&mut self) -> Option<tokio::time::Instant> {
+        if self.workshop.leftovers.is_empty() {
+            self.retry_at = None;
+        } else if self.retry_at.is_none() {
+            self.retry_at = Some(
+                self.time
+                    .instant(self.time.machine().monotonic + RETRY_EVERY),
+            );
+        }
+        self.retry_at
+    }
+
+    /// Tries again what could not be deleted, as a short effect: no other one runs beside it.
+    fn retry(&mut self) {
+        self.retry_at = None;
+        self.running += 1;
+        self.short = Some(RETRY);
+        let workshop = Arc::clone(&self.workshop);
+        let finished = self.finished.clone();
+        tokio::task::spawn_blocking(move || {
+            workshop.retry_leftovers();
+            // The receiver lives as long as anything runs.
+            let _ = finished.send((RETRY, Ok(Completion::Done)));
+        });
     }
 
     fn alarm(&self) -> Option<tokio::time::Instant> {
@@ -162,9 +204,14 @@ impl Actor {
         self.agent.handle_call(token, caller, call, self.time.now());
     }
 
-    /// Fires every timer up to the new time, in order, each with all its effects.
+    /// Fires every timer up to the new time, in order, each with all its effects. What could not be
+    /// deleted is tried again where the time is as long as that takes.
     async fn advance(&mut self, by: Duration, completions: &mut mpsc::UnboundedReceiver<Finished>) {
         self.settle(completions).await;
+        if self.time.is_manual() && by >= RETRY_EVERY && !self.workshop.leftovers.is_empty() {
+            self.retry();
+            self.settle(completions).await;
+        }
         if !self.time.is_manual() {
             return;
         }
@@ -247,6 +294,7 @@ impl Actor {
             return;
         };
         let method = waiter.opnum.name().unwrap_or("unknown method");
+        self.workshop.trial.step("reply");
         tracing::info!(method, status = %reply.status(), user = waiter.user,
             client = %waiter.client, "reply");
         // The connection may have gone; then nobody wants it.

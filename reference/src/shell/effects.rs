@@ -1,14 +1,16 @@
 //! What the agent wants done, done: with shares, backends and the configuration store.
 
-use crate::agent::{BackendRef, Completion, CopyOrder, Effect, EffectFailed, ExposeOrder, State};
-use crate::backend::{BackendKind, BackendSnapshot, CreateRequest, ShadowBackend};
-use crate::share::{ExposedShare, Share, ShareKind, ShareTable};
+use super::leftovers::Leftovers;
+use super::time::Time;
+use crate::agent::{BackendRef, Completion, Effect, EffectFailed, ExposeOrder, State};
+use crate::backend::{BackendKind, BackendSnapshot, ShadowBackend};
+use crate::config::Trial;
+use crate::share::{ExposedShare, Share, ShareTable};
 use crate::store::Store;
-use fsrvp_wire::fsrvp::ShadowCopyId;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-/// How long writes under way may hold up a freeze, a seal or a removal.
+/// How long writes under way may hold up a seal or a removal.
 const WRITES_END_WITHIN: Duration = Duration::from_secs(30);
 
 /// Everything that effects work on; its work blocks.
@@ -17,11 +19,16 @@ pub(super) struct Workshop {
     pub(super) shares: Arc<ShareTable>,
     pub(super) backend: Arc<dyn ShadowBackend>,
     pub(super) store: Store,
+    pub(super) leftovers: Arc<Leftovers>,
+    /// How long writes may wait for a commit, and anybody for a backend that seals or deletes.
+    pub(super) freeze_max: Duration,
+    pub(super) time: Time,
+    pub(super) trial: Trial,
 }
 
-type Outcome = Result<Completion, EffectFailed>;
+pub(super) type Outcome = Result<Completion, EffectFailed>;
 
-fn failed(reason: impl std::fmt::Display) -> EffectFailed {
+pub(super) fn failed(reason: impl std::fmt::Display) -> EffectFailed {
     EffectFailed(reason.to_string())
 }
 
@@ -50,106 +57,57 @@ impl Workshop {
     }
 
     fn persist(&self, state: &State) -> Outcome {
+        self.trial.step("store.begin");
         self.store.save(state).map_err(failed)?;
+        self.leftovers.stored(state);
+        self.trial.step("store.done");
         Ok(Completion::Done)
     }
 
-    fn base(&self, share_name: &str) -> Result<Arc<Share>, EffectFailed> {
+    pub(super) fn base(&self, share_name: &str) -> Result<Arc<Share>, EffectFailed> {
         self.shares
             .find(share_name)
             .ok_or_else(|| failed(format_args!("share {share_name}: it is gone")))
     }
 
-    /// MS-FSRVP 3.1.4.13: what a commit would have to wait for is done now. A btrfs snapshot first
-    /// brings to the disk what was written so far; a copy reads it from wherever it is.
+    /// Lets the backend work for no longer than it may; a backend that hangs holds up nobody else.
+    pub(super) fn backend_within<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn ShadowBackend) -> Result<T, EffectFailed> + Send + 'static,
+    ) -> Result<T, EffectFailed> {
+        let backend = Arc::clone(&self.backend);
+        let (tell, told) = mpsc::channel();
+        // Nobody may be left to be told.
+        std::thread::spawn(move || drop(tell.send(work(&*backend))));
+        told.recv_timeout(self.freeze_max).unwrap_or_else(|_| {
+            let name = self.backend.name();
+            Err(failed(format_args!(
+                "backend {name}: no answer within {:?}",
+                self.freeze_max
+            )))
+        })
+    }
+
+    /// MS-FSRVP 3.1.4.13: what a commit would have to wait for is done now. A btrfs snapshot or a
+    /// clone first brings to the disk what was written so far; a copy reads it from wherever it is.
     fn prepare(&self, share_names: &[String]) -> Outcome {
+        self.trial.step("prepare.begin");
         for name in share_names {
             let share = self.base(name)?;
-            if share.supports_shadow_copies().map_err(failed)? != BackendKind::Btrfs {
+            if share.supports_shadow_copies().map_err(failed)? == BackendKind::Copy {
                 continue;
             }
             let synced = std::fs::File::open(share.root())
                 .and_then(|root| rustix::fs::syncfs(root).map_err(Into::into));
             synced.map_err(|error| failed(format_args!("share {name}: {error}")))?;
         }
+        self.trial.step("prepare.done");
         Ok(Completion::Done)
-    }
-
-    /// MS-FSRVP 3.1.4.5: all copies at one instant, with writers kept out, or none.
-    fn commit(&self, orders: &[CopyOrder]) -> Outcome {
-        let mut sources = Vec::new();
-        for order in orders {
-            sources.push((order, self.base(&order.share_name)?));
-        }
-        let stores = sources
-            .iter()
-            .map(|(_, share)| share.volume_name().to_owned());
-        let frozen = self
-            .shares
-            .freeze(stores, WRITES_END_WITHIN)
-            .map_err(failed)?;
-        let mut made: Vec<BackendSnapshot> = Vec::new();
-        for (order, share) in &sources {
-            match self.copy(order, share) {
-                Ok(snapshot) => made.push(snapshot),
-                Err(error) => {
-                    drop(frozen);
-                    self.take_back(&sources);
-                    return Err(error);
-                }
-            }
-        }
-        drop(frozen);
-        let references = made.iter().map(|snapshot| {
-            let reference = serde_json::to_value(snapshot).map_err(failed)?;
-            Ok((ShadowCopyId(snapshot.shadow_copy_id), BackendRef(reference)))
-        });
-        Ok(Completion::Copied(
-            references.collect::<Result<_, EffectFailed>>()?,
-        ))
-    }
-
-    /// Deletes whatever there is of these orders: a backend may have failed after it was done.
-    fn take_back(&self, sources: &[(&CopyOrder, Arc<Share>)]) {
-        for (order, share) in sources {
-            let ShareKind::Base { place, .. } = share.kind() else {
-                continue;
-            };
-            let deleted = self.backend.list(place).and_then(|found| {
-                let is_ordered =
-                    |found: &&BackendSnapshot| found.shadow_copy_id == order.shadow_copy_id.0;
-                found
-                    .iter()
-                    .filter(is_ordered)
-                    .try_for_each(|found| self.backend.delete(found))
-            });
-            if let Err(error) = deleted {
-                tracing::warn!(%error, "half a set was left behind");
-            }
-        }
-    }
-
-    fn copy(&self, order: &CopyOrder, share: &Share) -> Result<BackendSnapshot, EffectFailed> {
-        let ShareKind::Base { backend, place } = share.kind() else {
-            return Err(failed(format_args!(
-                "share {}: it is a shadow copy itself",
-                share.name()
-            )));
-        };
-        let request = CreateRequest {
-            source_root: share.root().to_owned(),
-            place: place.clone(),
-            shadow_copy_id: order.shadow_copy_id.0,
-            writable: order.writable,
-        };
-        let snapshot = backend.create(&request).map_err(failed)?;
-        tracing::info!(share = share.name(), shadow_copy = %order.shadow_copy_id,
-            backend = backend.name(), "backend snapshot made");
-        Ok(snapshot)
     }
 
     /// MS-FSRVP 3.1.4.6: all shares, or none.
     fn expose(&self, orders: &[ExposeOrder]) -> Outcome {
+        self.trial.step("expose.begin");
         for (index, order) in orders.iter().enumerate() {
             if let Err(error) = self.expose_one(order) {
                 for earlier in orders.iter().take(index) {
@@ -160,7 +118,9 @@ impl Workshop {
                 }
                 return Err(error);
             }
+            self.trial.step("expose.share-added");
         }
+        self.trial.step("expose.done");
         Ok(Completion::Done)
     }
 
@@ -186,20 +146,26 @@ impl Workshop {
 
     /// MS-FSRVP 3.1.4.7: read-only for good.
     fn seal(&self, exposed_names: &[String], copies: &[BackendRef]) -> Outcome {
+        self.trial.step("seal.begin");
         for name in exposed_names {
             if let Some(share) = self.shares.find(name) {
                 share.seal(WRITES_END_WITHIN).map_err(failed)?;
                 tracing::info!(share = name, "sealed");
             }
         }
+        self.trial.step("seal.shares-closed");
         for copy in copies {
-            self.backend.seal(&snapshot(copy)?).map_err(failed)?;
+            let copy = snapshot(copy)?;
+            self.backend_within(move |backend| backend.seal(&copy).map_err(failed))?;
         }
+        self.trial.step("seal.done");
         Ok(Completion::Done)
     }
 
-    /// Removes as much as it can, and then says what it could not.
+    /// Removes as much as it can, and then says what it could not. What no set knows any more is
+    /// tried again later.
     fn remove(&self, exposed_names: &[String], copies: &[BackendRef]) -> Outcome {
+        self.trial.step("remove.begin");
         let mut outcome = Ok(Completion::Done);
         for name in exposed_names {
             match self.shares.remove(name, WRITES_END_WITHIN) {
@@ -207,14 +173,42 @@ impl Workshop {
                 Err(error) => outcome = Err(failed(format_args!("share {name}: {error}"))),
             }
         }
+        self.trial.step("remove.shares-gone");
         for copy in copies {
-            let deleted =
-                snapshot(copy).and_then(|copy| self.backend.delete(&copy).map_err(failed));
-            if let Err(error) = deleted {
-                outcome = Err(error);
+            match snapshot(copy).and_then(|copy| self.delete(copy)) {
+                Ok(()) => self.trial.step("remove.copy-deleted"),
+                Err(error) => outcome = Err(error),
             }
         }
         outcome
+    }
+
+    /// Deletes a backend snapshot, or remembers that it is still to be deleted.
+    pub(super) fn delete(&self, copy: BackendSnapshot) -> Result<(), EffectFailed> {
+        let doomed = copy.clone();
+        let leftovers = Arc::clone(&self.leftovers);
+        let deleted = self.backend_within(move |backend| {
+            leftovers.set_under_way(copy.shadow_copy_id, true);
+            let deleted = backend.delete(&copy).map_err(failed);
+            leftovers.set_under_way(copy.shadow_copy_id, false);
+            deleted
+        });
+        match &deleted {
+            Ok(()) => self.leftovers.forget(doomed.shadow_copy_id),
+            Err(_) => self.leftovers.remember(doomed),
+        }
+        deleted
+    }
+
+    /// Tries once more to delete what could not be deleted and what no set knows any more.
+    pub(super) fn retry_leftovers(&self) {
+        for copy in self.leftovers.due() {
+            let id = copy.shadow_copy_id;
+            match self.delete(copy) {
+                Ok(()) => tracing::info!(shadow_copy = %id, "removed at last"),
+                Err(error) => tracing::warn!(shadow_copy = %id, %error, "still not removed"),
+            }
+        }
     }
 }
 

@@ -8,15 +8,18 @@
 //!   disk and the exposed shares agree before the socket listens.
 
 mod actor;
+mod commit;
 mod connection;
 mod effects;
 mod files;
+mod leftovers;
 mod reconcile;
+mod say;
 pub mod status;
 mod time;
 
 use crate::agent::{Agent, AgentConfig, Durations, IdSource};
-use crate::backend::{AutoBackend, BackendError, BtrfsBackend, CopyBackend, ShadowBackend};
+use crate::backend::{AutoBackend, BackendError, BackendKind, Programs, ShadowBackend};
 use crate::config::{AccessConfig, AccessRights, BackendChoice, Config, ConfigError, ShareConfig};
 use crate::share::{Access, BaseShare, Rights, ShareError, ShareTable};
 use crate::smb::Server;
@@ -105,7 +108,7 @@ impl Reference {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(config: Config) -> Result<Reference, StartError> {
-        let backend = backend(config.backend);
+        let backend = backend(&config);
         Reference::start_with(config, backend).await
     }
 
@@ -121,8 +124,8 @@ impl Reference {
         config.validate()?;
         let users = Arc::new(Users::from_config(&config.users)?);
         let time = Time::start(config.clock);
-        let settings = config.clone();
-        let prepared = tokio::task::spawn_blocking(move || prepare(&settings, backend));
+        let (settings, clock) = (config.clone(), time.clone());
+        let prepared = tokio::task::spawn_blocking(move || prepare(&settings, backend, clock));
         let prepared = prepared.await.map_err(|_| StartError::BrokeOff)??;
         let (shutdown, stopped) = watch::channel(false);
         let catalogue = Arc::clone(&prepared.workshop.shares);
@@ -232,11 +235,19 @@ struct Prepared {
     temporary_state: Option<tempfile::TempDir>,
 }
 
-fn prepare(config: &Config, backend: Arc<dyn ShadowBackend>) -> Result<Prepared, StartError> {
-    let shares = Arc::new(ShareTable::default());
+fn prepare(
+    config: &Config,
+    backend: Arc<dyn ShadowBackend>,
+    time: Time,
+) -> Result<Prepared, StartError> {
+    let freeze_max = Duration::try_from_secs_f64(config.freeze_max_s)
+        .map_err(|error| ConfigError::value("freeze_max_s", error.to_string()))?;
+    // A writer may meet a commit that waits for another one's writes, and then its copies.
+    let shares = Arc::new(ShareTable::new(freeze_max.saturating_mul(2)));
+    let must_be_able = !matches!(config.backend, BackendChoice::Auto | BackendChoice::Copy);
     for share in &config.shares {
         let added = shares.add_base(base_share(share, &backend))?;
-        if config.backend == BackendChoice::Btrfs {
+        if must_be_able {
             backend
                 .supports(added.root())
                 .map_err(|source| StartError::Backend {
@@ -244,14 +255,19 @@ fn prepare(config: &Config, backend: Arc<dyn ShadowBackend>) -> Result<Prepared,
                     source,
                 })?;
         }
+        say::what_shadow_copies_hold(&added);
     }
     let (directory, temporary_state) = state_directory(config)?;
-    let store = Store::open(&directory)?;
+    let store = Store::open_with(&directory, config.trial.syncs())?;
     let state = store.load()?;
     let workshop = Arc::new(Workshop {
         shares,
         backend,
         store,
+        leftovers: Arc::default(),
+        freeze_max,
+        time,
+        trial: config.trial.clone(),
     });
     reconcile::reconcile(&workshop, &state, temporary_state.is_none());
     Ok(Prepared {
@@ -272,12 +288,24 @@ fn state_directory(config: &Config) -> Result<(PathBuf, Option<tempfile::TempDir
     Ok((temporary.path().to_owned(), Some(temporary)))
 }
 
-fn backend(choice: BackendChoice) -> Arc<dyn ShadowBackend> {
-    match choice {
-        BackendChoice::Auto => Arc::new(AutoBackend::default()),
-        BackendChoice::Btrfs => Arc::new(BtrfsBackend),
-        BackendChoice::Copy => Arc::new(CopyBackend::default()),
-    }
+/// All backends, one of which makes; what another one made before is still known.
+fn backend(config: &Config) -> Arc<dyn ShadowBackend> {
+    let backend = match config.backend {
+        BackendChoice::Auto => AutoBackend::default(),
+        BackendChoice::Btrfs => AutoBackend::only(BackendKind::Btrfs),
+        BackendChoice::Reflink => AutoBackend::only(BackendKind::Reflink),
+        BackendChoice::Copy => AutoBackend::only(BackendKind::Copy),
+        BackendChoice::Command => AutoBackend::only(BackendKind::Command),
+    };
+    let Some(command) = &config.command else {
+        return Arc::new(backend);
+    };
+    Arc::new(backend.with_programs(Programs {
+        create: command.create.clone(),
+        seal: command.seal.clone(),
+        remove: command.remove.clone(),
+        timeout: Duration::try_from_secs_f64(command.timeout_s).unwrap_or(Duration::MAX),
+    }))
 }
 
 fn base_share(share: &ShareConfig, backend: &Arc<dyn ShadowBackend>) -> BaseShare {

@@ -12,15 +12,19 @@ use uuid::Uuid;
 ///
 /// A server without durable state removes nothing: what lies there may belong to one that has.
 pub(super) fn reconcile(workshop: &Workshop, state: &State, is_durable: bool) {
+    workshop.trial.step("start.loaded");
+    workshop.leftovers.stored(state);
     if is_durable {
         remove_orphans(workshop, state);
     }
+    workshop.trial.step("start.cleaned");
     for set in &state.sets {
         expose(workshop, set);
         if set.status == Status::Recovered {
             seal(workshop, set);
         }
     }
+    workshop.trial.step("start.exposed");
 }
 
 /// Removes every exposed share and every backend snapshot of these sets.
@@ -34,6 +38,7 @@ pub(super) fn remove_all(workshop: &Workshop, state: &State) {
             tracing::warn!(set = %set.id, %error, "shadow copies were left behind");
         }
     }
+    workshop.retry_leftovers();
 }
 
 fn remove_orphans(workshop: &Workshop, state: &State) {
@@ -64,12 +69,13 @@ fn remove_orphans(workshop: &Workshop, state: &State) {
             Vec::new()
         });
         for orphan in found
-            .iter()
+            .into_iter()
             .filter(|found| !known.contains(&found.shadow_copy_id))
         {
-            match workshop.backend.delete(orphan) {
-                Ok(()) => tracing::info!(id = %orphan.shadow_copy_id, "orphan removed"),
-                Err(error) => tracing::warn!(%error, "an orphan is left"),
+            let id = orphan.shadow_copy_id;
+            match workshop.delete(orphan) {
+                Ok(()) => tracing::info!(%id, "orphan removed"),
+                Err(error) => tracing::warn!(%id, %error, "an orphan is left for now"),
             }
         }
     }

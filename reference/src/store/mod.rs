@@ -6,7 +6,11 @@
 use crate::agent::{ShadowCopySet, State};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use unsynced::Unsynced;
 use uuid::Uuid;
+
+mod unsynced;
 
 /// The database's file in the state directory.
 pub const FILE_NAME: &str = "agent.redb";
@@ -44,8 +48,11 @@ pub enum StoreError {
 /// The open store; there is one for a state directory, redb refuses a second.
 #[derive(Debug)]
 pub struct Store {
-    database: Database,
+    /// `None` after a failure: redb does nothing more once an access to the file has failed, on a
+    /// disk that was full for a moment for example, so it is opened anew.
+    database: Mutex<Option<Database>>,
     path: PathBuf,
+    syncs: bool,
 }
 
 impl Store {
@@ -54,21 +61,28 @@ impl Store {
     /// # Errors
     /// The directory cannot be made, the file is locked, damaged, foreign, or of another form.
     pub fn open(directory: &Path) -> Result<Store, StoreError> {
+        Store::open_with(directory, true)
+    }
+
+    /// As [`Store::open`]. Without `syncs` nothing is brought to the disk, for a test that has to
+    /// notice.
+    pub(crate) fn open_with(directory: &Path, syncs: bool) -> Result<Store, StoreError> {
         let fail = |path: &Path, reason: String| StoreError::Open {
             path: path.to_owned(),
             reason,
         };
         std::fs::create_dir_all(directory).map_err(|error| fail(directory, error.to_string()))?;
         let path = directory.join(FILE_NAME);
-        // redb panics over some damaged files. What it has opened and checked is sound.
-        let database = std::panic::catch_unwind(|| open_checked(&path))
-            .unwrap_or_else(|_| Err("the database is damaged".to_owned()))
-            .map_err(|reason| fail(&path, reason))?;
-        let store = Store { database, path };
-        store
-            .check_format()
-            .map_err(|reason| fail(&store.path, reason))?;
-        Ok(store)
+        let database = open_checked(&path, syncs).map_err(|reason| fail(&path, reason))?;
+        check_format(&database).map_err(|reason| fail(&path, reason))?;
+        if syncs {
+            sync_names(directory).map_err(|error| fail(directory, error.to_string()))?;
+        }
+        Ok(Store {
+            database: Mutex::new(Some(database)),
+            path,
+            syncs,
+        })
     }
 
     /// The sets as they were last saved, in the order of their making.
@@ -76,7 +90,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read, or holds what no save has written.
     pub fn load(&self) -> Result<State, StoreError> {
-        self.read().map_err(|reason| self.failed(reason))
+        self.with(read).map_err(|reason| self.failed(reason))
     }
 
     /// Makes the store hold exactly these sets; when it returns they are on the disk.
@@ -84,7 +98,8 @@ impl Store {
     /// # Errors
     /// The transaction failed, and the store holds what it held before.
     pub fn save(&self, state: &State) -> Result<(), StoreError> {
-        self.write(state).map_err(|reason| self.failed(reason))
+        self.with(|database| write(database, state))
+            .map_err(|reason| self.failed(reason))
     }
 
     fn failed(&self, reason: String) -> StoreError {
@@ -94,70 +109,101 @@ impl Store {
         }
     }
 
-    /// Writes the form into a new database; compares it in an old one.
-    fn check_format(&self) -> Result<(), String> {
-        let transaction = self.database.begin_write().map_err(text)?;
-        let is_new = transaction.list_tables().map_err(text)?.next().is_none();
-        {
-            let mut meta = transaction.open_table(META).map_err(text)?;
-            let found = meta
-                .get(FORMAT_KEY)
-                .map_err(text)?
-                .map(|value| value.value());
-            match found {
-                Some(FORMAT) => {}
-                Some(other) => {
-                    return Err(format!("its form is {other}, this program knows {FORMAT}"));
-                }
-                None if !is_new => return Err("it belongs to another program".to_owned()),
-                None => {
-                    meta.insert(FORMAT_KEY, FORMAT).map_err(text)?;
-                }
+    /// Works on the database; opens it anew where something failed before.
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, String>) -> Result<T, String> {
+        let mut slot = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let database = match slot.take() {
+            Some(database) => database,
+            None => open_checked(&self.path, self.syncs)?,
+        };
+        let done = work(&database)?;
+        *slot = Some(database);
+        Ok(done)
+    }
+}
+
+/// Writes the form into a new database; compares it in an old one.
+fn check_format(database: &Database) -> Result<(), String> {
+    let transaction = database.begin_write().map_err(text)?;
+    let is_new = transaction.list_tables().map_err(text)?.next().is_none();
+    {
+        let mut meta = transaction.open_table(META).map_err(text)?;
+        let found = meta
+            .get(FORMAT_KEY)
+            .map_err(text)?
+            .map(|value| value.value());
+        match found {
+            Some(FORMAT) => {}
+            Some(other) => {
+                return Err(format!("its form is {other}, this program knows {FORMAT}"));
             }
-            transaction.open_table(SETS).map_err(text)?;
-        }
-        transaction.commit().map_err(text)
-    }
-
-    fn read(&self) -> Result<State, String> {
-        let transaction = self.database.begin_read().map_err(text)?;
-        let table = transaction.open_table(SETS).map_err(text)?;
-        let mut sets: Vec<(u64, ShadowCopySet)> = Vec::new();
-        for row in table.iter().map_err(text)? {
-            let (id, value) = row.map_err(text)?;
-            let (place, json) = value.value();
-            let set = serde_json::from_slice(json)
-                .map_err(|error| format!("set {}: {error}", Uuid::from_bytes(id.value())))?;
-            sets.push((place, set));
-        }
-        sets.sort_by_key(|(place, _)| *place);
-        Ok(State {
-            sets: sets.into_iter().map(|(_, set)| set).collect(),
-        })
-    }
-
-    fn write(&self, state: &State) -> Result<(), String> {
-        let transaction = self.database.begin_write().map_err(text)?;
-        {
-            let mut table = transaction.open_table(SETS).map_err(text)?;
-            table.retain(|_, _| false).map_err(text)?;
-            for (place, set) in (0u64..).zip(&state.sets) {
-                let json = serde_json::to_vec(set).map_err(text)?;
-                table
-                    .insert(set.id.0.into_bytes(), (place, json.as_slice()))
-                    .map_err(text)?;
+            None if !is_new => return Err("it belongs to another program".to_owned()),
+            None => {
+                meta.insert(FORMAT_KEY, FORMAT).map_err(text)?;
             }
         }
-        transaction.commit().map_err(text)
+        transaction.open_table(SETS).map_err(text)?;
     }
+    transaction.commit().map_err(text)
+}
+
+fn read(database: &Database) -> Result<State, String> {
+    let transaction = database.begin_read().map_err(text)?;
+    let table = transaction.open_table(SETS).map_err(text)?;
+    let mut sets: Vec<(u64, ShadowCopySet)> = Vec::new();
+    for row in table.iter().map_err(text)? {
+        let (id, value) = row.map_err(text)?;
+        let (place, json) = value.value();
+        let set = serde_json::from_slice(json)
+            .map_err(|error| format!("set {}: {error}", Uuid::from_bytes(id.value())))?;
+        sets.push((place, set));
+    }
+    sets.sort_by_key(|(place, _)| *place);
+    Ok(State {
+        sets: sets.into_iter().map(|(_, set)| set).collect(),
+    })
+}
+
+fn write(database: &Database, state: &State) -> Result<(), String> {
+    let transaction = database.begin_write().map_err(text)?;
+    {
+        let mut table = transaction.open_table(SETS).map_err(text)?;
+        table.retain(|_, _| false).map_err(text)?;
+        for (place, set) in (0u64..).zip(&state.sets) {
+            let json = serde_json::to_vec(set).map_err(text)?;
+            table
+                .insert(set.id.0.into_bytes(), (place, json.as_slice()))
+                .map_err(text)?;
+        }
+    }
+    transaction.commit().map_err(text)
 }
 
 /// Opens a database, or makes it. redb looks at its checksums only when it is asked to; what it
 /// answers besides is whether it had to repair the file.
-fn open_checked(path: &Path) -> Result<Database, String> {
-    let mut database = Database::create(path).map_err(text)?;
-    database.check_integrity().map_err(text)?;
-    Ok(database)
+fn open_checked(path: &Path, syncs: bool) -> Result<Database, String> {
+    let open = || {
+        let mut database = if syncs {
+            Database::create(path).map_err(text)?
+        } else {
+            let backend = Unsynced::open(path).map_err(text)?;
+            let created = Database::builder().create_with_backend(backend);
+            created.map_err(text)?
+        };
+        database.check_integrity().map_err(text)?;
+        Ok(database)
+    };
+    // redb panics over some damaged files. What it has opened and checked is sound.
+    std::panic::catch_unwind(open).unwrap_or_else(|_| Err("the database is damaged".to_owned()))
+}
+
+/// The names of the state directory and of the database in it survive a power failure too.
+fn sync_names(directory: &Path) -> std::io::Result<()> {
+    let whole = directory.canonicalize()?;
+    for directory in whole.ancestors().take(2) {
+        std::fs::File::open(directory)?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn text(error: impl std::fmt::Display) -> String {

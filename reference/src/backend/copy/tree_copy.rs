@@ -6,16 +6,31 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, SeekFrom, Stat, Timespec, Timestamps, Uid,
+    AtFlags, FileType, Gid, IFlags, Mode, OFlags, ResolveFlags, SeekFrom, Stat, Timespec,
+    Timestamps, Uid,
 };
 use rustix::io::Errno;
 
-use super::xattrs::{Holder, copy_xattrs};
+use super::xattrs::{Holder, copy_xattrs, drop_inherited_acls};
+use crate::backend::Watch;
 use crate::backend::remove::{BELOW, entries};
 use crate::tree::COPIES_DIRECTORY;
 
 /// How much is held in memory where the kernel cannot copy by itself.
 const BUFFER_BYTES: usize = 256 * 1024;
+
+/// How much the kernel is asked to copy at once: between two pieces a copy can be given up.
+const PIECE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How the contents of files come into a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::backend) enum Contents {
+    /// Byte by byte, as far as the kernel knows no better way.
+    Copied,
+    /// As clones that share their blocks until one side is written; where the file system cannot,
+    /// the copy fails.
+    Cloned,
+}
 
 /// An error and the path below the source's root where it happened.
 type Failure = (PathBuf, Errno);
@@ -25,23 +40,30 @@ struct Copying<'a> {
     to: BorrowedFd<'a>,
     /// The directory that holds the copy: never copied into itself.
     place: Stat,
+    contents: Contents,
+    watch: &'a Watch,
     /// Files with several names that were copied already, and where to.
     links: HashMap<(u64, u64), PathBuf>,
     waiting: Vec<PathBuf>,
 }
 
 /// Copies what the directory `from` holds, and its own metadata, to the empty directory `to`.
-pub(super) fn copy_tree(
+pub(in crate::backend) fn copy_tree(
     from: BorrowedFd<'_>,
     to: BorrowedFd<'_>,
     place: BorrowedFd<'_>,
+    contents: Contents,
+    watch: &Watch,
 ) -> Result<(), Failure> {
     let place = rustix::fs::fstat(place).map_err(|error| (PathBuf::new(), error))?;
+    drop_inherited_acls(to).map_err(|error| (PathBuf::new(), error))?;
     let links = HashMap::new();
     let mut copying = Copying {
         from,
         to,
         place,
+        contents,
+        watch,
         links,
         waiting: vec![PathBuf::new()],
     };
@@ -66,8 +88,12 @@ impl Copying<'_> {
         let to = open(self.to, directory).map_err(here)?;
         for (name, file_type) in entries(from.as_fd()).map_err(here)? {
             let path = directory.join(&name);
+            if self.watch.is_given_up() {
+                return Err((path, Errno::CANCELED));
+            }
             self.copy_entry(from.as_fd(), to.as_fd(), &name, &path, file_type)
                 .map_err(|error| (path, error))?;
+            self.watch.step("create.entry-copied");
         }
         Ok(())
     }
@@ -129,11 +155,11 @@ impl Copying<'_> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let target = rustix::fs::openat2(to, name, flags, Mode::RUSR | Mode::WUSR, BELOW)?;
-        copy_contents(
-            source.as_fd(),
-            target.as_fd(),
-            u64::try_from(stat.st_size).unwrap_or(0),
-        )?;
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        match self.contents {
+            Contents::Copied => copy_contents(source.as_fd(), target.as_fd(), size, self.watch)?,
+            Contents::Cloned => clone_contents(source.as_fd(), target.as_fd(), size)?,
+        }
         copy_metadata(source.as_fd(), target.as_fd(), &stat)
     }
 
@@ -179,10 +205,35 @@ fn open(top: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Errno> {
     rustix::fs::openat2(top, path, flags, Mode::empty(), RESOLVE)
 }
 
+/// Lets the new, empty file `to` share all blocks of `from`, and so its holes.
+pub(in crate::backend) fn clone_contents(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    size: u64,
+) -> Result<(), Errno> {
+    match rustix::fs::ioctl_ficlone(to, from) {
+        // btrfs clones between files of one kind only: with checksums, or without (chattr +C).
+        Err(Errno::INVAL) if size > 0 => {
+            let flags = rustix::fs::ioctl_getflags(from)? & IFlags::NOCOW;
+            rustix::fs::ioctl_setflags(to, rustix::fs::ioctl_getflags(to)? ^ flags)?;
+            rustix::fs::ioctl_ficlone(to, from)
+        }
+        other => other,
+    }
+}
+
 /// Copies the ranges that hold data, and leaves the holes.
-fn copy_contents(from: BorrowedFd<'_>, to: BorrowedFd<'_>, size: u64) -> Result<(), Errno> {
+fn copy_contents(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    size: u64,
+    watch: &Watch,
+) -> Result<(), Errno> {
     let mut at = 0;
     while at < size {
+        if watch.is_given_up() {
+            return Err(Errno::CANCELED);
+        }
         let start = match rustix::fs::seek(from, SeekFrom::Data(at)) {
             Ok(start) => start,
             Err(Errno::NXIO) => break,
@@ -191,8 +242,8 @@ fn copy_contents(from: BorrowedFd<'_>, to: BorrowedFd<'_>, size: u64) -> Result<
             Err(error) => return Err(error),
         };
         let end = match rustix::fs::seek(from, SeekFrom::Hole(start)) {
-            Ok(end) => end.min(size),
-            Err(Errno::INVAL | Errno::OPNOTSUPP) => size,
+            Ok(end) => end.min(size).min(start.saturating_add(PIECE_BYTES)),
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => size.min(start.saturating_add(PIECE_BYTES)),
             // The file was cut meanwhile.
             Err(Errno::NXIO) => break,
             Err(error) => return Err(error),

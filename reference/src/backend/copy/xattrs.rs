@@ -59,6 +59,18 @@ fn whole(mut ask: impl FnMut(&mut [u8]) -> Result<usize, Errno>) -> Result<Vec<u
     }
 }
 
+/// A new directory may have taken over ACLs from the one above it, and would hand them down to
+/// all that is made in it.
+pub(super) fn drop_inherited_acls(directory: BorrowedFd<'_>) -> Result<(), Errno> {
+    for name in [c"system.posix_acl_default", c"system.posix_acl_access"] {
+        match rustix::fs::fremovexattr(directory, name) {
+            Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Copies all of them. Those that belong to the system (`security.`, `trusted.`) only where this
 /// is permitted; a share's own data (`user.`) and ACLs must succeed.
 pub(super) fn copy_xattrs(from: &Holder<'_>, to: &Holder<'_>) -> Result<(), Errno> {
