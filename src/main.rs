@@ -38,6 +38,9 @@ struct CheckArguments {
     /// The server to judge: a target file.
     #[arg(long, value_name = "FILE")]
     target: Option<PathBuf>,
+    /// Who the embedded server behaves like: spec, windows or samba.
+    #[arg(long, value_name = "NAME", conflicts_with = "target")]
+    profile: Option<String>,
     /// How the verdicts are printed.
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     format: CheckFormat,
@@ -130,7 +133,7 @@ struct ServeArguments {
     /// What makes the backend snapshots: auto, btrfs, reflink, copy or command.
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// Who the server behaves like where servers differ: spec.
+    /// Who the server behaves like where servers differ: spec, windows or samba.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
     /// Where the durable state lies.
@@ -251,6 +254,7 @@ fn check(arguments: CheckArguments) -> Result<u8, String> {
     let options = CheckOptions {
         filters: arguments.filter,
         target: arguments.target,
+        profile: arguments.profile,
         format: match arguments.format {
             CheckFormat::Text => report::Format::Text,
             CheckFormat::Json => report::Format::Json,

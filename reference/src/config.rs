@@ -95,6 +95,10 @@ pub enum Profile {
     /// The specification's text.
     #[default]
     Spec,
+    /// Windows Server, as far as its behaviour is documented.
+    Windows,
+    /// Samba 4.17.
+    Samba,
 }
 
 /// What makes backend snapshots.

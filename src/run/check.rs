@@ -28,6 +28,8 @@ pub struct CheckOptions {
     pub filters: Vec<String>,
     /// The target file; without one the embedded reference server is judged.
     pub target: Option<PathBuf>,
+    /// Who the embedded server behaves like; as the specification has it when not given.
+    pub profile: Option<String>,
     /// The report's form.
     pub format: Format,
     /// Where the report goes in place of standard output.
@@ -74,6 +76,9 @@ pub enum CheckError {
         /// What to do.
         remedy: &'static str,
     },
+    /// There is no embedded server like this.
+    #[error("{0}")]
+    Profile(String),
     /// The embedded server did not start.
     #[error("the embedded server did not start: {0}")]
     Embedded(String),

@@ -109,10 +109,14 @@ fn backend(name: &str) -> Result<BackendChoice, String> {
     })
 }
 
-fn profile(name: &str) -> Result<Profile, String> {
+pub(super) fn profile(name: &str) -> Result<Profile, String> {
     match name {
         "spec" => Ok(Profile::Spec),
-        _ => Err(format!("--profile {name}: there is spec")),
+        "windows" => Ok(Profile::Windows),
+        "samba" => Ok(Profile::Samba),
+        _ => Err(format!(
+            "--profile {name}: there are spec, windows and samba"
+        )),
     }
 }
 

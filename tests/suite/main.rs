@@ -6,6 +6,7 @@ mod judge;
 mod keys;
 mod lifecycles;
 mod malformed;
+mod profiles;
 mod readme;
 mod robust;
 mod server;

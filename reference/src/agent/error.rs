@@ -3,6 +3,23 @@
 use super::Status;
 use fsrvp_wire::fsrvp::Hresult;
 
+/// What there is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// A share of the server.
+    #[error("share")]
+    Share,
+    /// A set, where the method has this code for it.
+    #[error("shadow copy set")]
+    ShadowCopySet,
+    /// A shadow copy of the set.
+    #[error("shadow copy")]
+    ShadowCopy,
+    /// A share in the shadow copy.
+    #[error("share mapping")]
+    ShareMapping,
+}
+
 /// Why a call is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -33,7 +50,7 @@ pub enum AgentError {
     BadState(Status),
     /// No such share, copy or mapping.
     #[error("there is no such {0}")]
-    NotFound(&'static str),
+    NotFound(Missing),
     /// 3.1.4.4, 3.1.4.9: the file store.
     #[error("the share's file store cannot be shadow copied")]
     NotSupported,

@@ -5,8 +5,8 @@ use super::methods::{
 };
 use super::plan::{Change, Plan, TimerChange};
 use super::{
-    Agent, AgentError, BackendRef, CallToken, Completion, Effect, EffectFailed, EffectId, Now,
-    Status, Waiting,
+    Agent, AgentError, BackendRef, CallToken, Completion, Deviation, Effect, EffectFailed,
+    EffectId, Now, Status, Waiting,
 };
 use fsrvp_wire::fsrvp::{Call, Hresult, Opnum, Reply, ShadowCopyId, ShadowCopySetId};
 use std::time::Duration;
@@ -53,6 +53,16 @@ impl Waiting {
             _ => return None,
         };
         Some(deadline(self.arrived, timeout_ms))
+    }
+}
+
+/// Lets a call wait for as long as it takes: 49 days, that is.
+pub(super) fn wait_without_limit(call: &mut Call) {
+    match call {
+        Call::PrepareShadowCopySet(request) => request.timeout_ms = u32::MAX,
+        Call::CommitShadowCopySet(request) => request.timeout_ms = u32::MAX,
+        Call::ExposeShadowCopySet(request) => request.timeout_ms = u32::MAX,
+        _ => {}
     }
 }
 
@@ -199,9 +209,11 @@ impl Agent {
     /// What a prepare, commit or expose is refused for before any work.
     fn may_work(&self, waiting: &Waiting) -> Result<(), AgentError> {
         let states = match &waiting.call {
-            _ if !waiting.caller.is_permitted() => return Err(AgentError::AccessDenied),
+            _ if !self.config.deviations.permit(&waiting.caller) => {
+                return Err(AgentError::AccessDenied);
+            }
             Call::PrepareShadowCopySet(_) => prepare_shadow_copy_set::STATES,
-            Call::CommitShadowCopySet(_) => commit_shadow_copy_set::STATES,
+            Call::CommitShadowCopySet(_) => commit_shadow_copy_set::states(&self.config.deviations),
             Call::ExposeShadowCopySet(_) => expose_shadow_copy_set::STATES,
             _ => return Ok(()),
         };
@@ -236,6 +248,12 @@ impl Agent {
             Ok(completion) => self.long_succeeded(&long, completion, now),
             Err(failed) => {
                 let error = AgentError::Failed(failed.0);
+                if long.method == Opnum::CommitShadowCopySet
+                    && self.deviates(Deviation::CommitsAreNotJoined)
+                    && let Some(set) = self.state.set_mut(long.set)
+                {
+                    set.status = Status::Added;
+                }
                 if !long.waiters.is_empty() {
                     let duration = self.duration_after(long.method, false);
                     self.set_timer(TimerChange::Start(duration), now);

@@ -70,6 +70,7 @@ mod error;
 mod long;
 mod methods;
 mod plan;
+mod profile;
 mod state;
 mod status;
 mod timer;
@@ -83,7 +84,8 @@ pub use caller::{Caller, IdSource, Now, ShareCatalogue, ShareInfo, Support};
 pub use effect::{
     BackendRef, CallToken, Completion, CopyOrder, Effect, EffectFailed, EffectId, ExposeOrder,
 };
-pub use error::AgentError;
+pub use error::{AgentError, Missing};
+pub use profile::{Deviation, Deviations};
 pub use state::{MappedShare, ShadowCopy, ShadowCopySet, State, Status};
 pub use status::{AgentStatus, Holder, TimerStatus};
 pub use timer::Durations;
@@ -108,6 +110,8 @@ pub struct AgentConfig {
     pub retry_limit: u32,
     /// `MinServerVersion` and `MaxServerVersion` of 3.1.1.1.
     pub versions: (u32, u32),
+    /// Where the server parts from the text on purpose.
+    pub deviations: Deviations,
 }
 
 /// A call that waits until the plan in hand, or work on its set, is done.
@@ -138,6 +142,10 @@ pub struct Agent {
     /// What the configuration store is known to hold.
     stored: Option<State>,
     timer: Timer,
+    /// [`Deviation::TimerForgetsItsSet`]: the timer was last started for no set in progress.
+    timer_has_no_set: bool,
+    /// [`Deviation::AbortBlocksTheNextSet`]: no set may start before.
+    start_blocked_until: Option<Duration>,
     plan: Option<Plan>,
     long: Option<Long>,
     inbox: VecDeque<Waiting>,
@@ -164,6 +172,8 @@ impl Agent {
             state: restored.clone(),
             stored: Some(restored),
             timer: Timer::default(),
+            timer_has_no_set: false,
+            start_blocked_until: None,
             plan: None,
             long: None,
             inbox: VecDeque::new(),
@@ -175,7 +185,10 @@ impl Agent {
 
     /// A call has arrived. Its reply comes from [`Agent::poll_reply`] under the same token, now
     /// or after effects were completed.
-    pub fn handle_call(&mut self, token: CallToken, caller: &Caller, call: Call, now: Now) {
+    pub fn handle_call(&mut self, token: CallToken, caller: &Caller, mut call: Call, now: Now) {
+        if self.deviates(Deviation::WaitsHaveNoLimit) {
+            long::wait_without_limit(&mut call);
+        }
         self.inbox.push_back(Waiting {
             token,
             caller: caller.clone(),
@@ -297,6 +310,10 @@ impl Agent {
         }
         self.effects.push_back((id, effect));
         id
+    }
+
+    fn deviates(&self, deviation: Deviation) -> bool {
+        self.config.deviations.has(deviation)
     }
 
     fn reply(&mut self, token: CallToken, reply: Reply) {

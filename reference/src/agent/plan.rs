@@ -3,7 +3,7 @@
 use super::{
     Agent, AgentError, CallToken, Completion, Effect, EffectFailed, EffectId, Now, Session, State,
 };
-use fsrvp_wire::fsrvp::{Hresult, Opnum, Reply};
+use fsrvp_wire::fsrvp::{Opnum, Reply};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -213,7 +213,7 @@ impl Agent {
     /// Answers with the code that stands for `error`.
     pub(super) fn refuse(&mut self, token: CallToken, opnum: Opnum, error: &AgentError) {
         tracing::info!(method = opnum.name(), %error, "refused");
-        if let Some(reply) = Reply::failure(opnum, Hresult::from(error)) {
+        if let Some(reply) = Reply::failure(opnum, self.config.deviations.code(opnum, error)) {
             self.reply(token, reply);
         }
     }

@@ -77,7 +77,12 @@ impl State {
     /// The one set whose status is not Recovered.
     #[must_use]
     pub fn unfinished(&self) -> Option<&ShadowCopySet> {
-        self.sets.iter().find(|set| set.status != Status::Recovered)
+        self.unfinished_before(Status::Recovered)
+    }
+
+    /// The set in progress that has not come to `status`.
+    pub(super) fn unfinished_before(&self, status: Status) -> Option<&ShadowCopySet> {
+        self.sets.iter().find(|set| set.status < status)
     }
 
     pub(super) fn set_mut(&mut self, id: ShadowCopySetId) -> Option<&mut ShadowCopySet> {
@@ -128,22 +133,22 @@ impl ShadowCopySet {
 }
 
 impl ShadowCopy {
-    /// The mapping of this share; names compare without case, host and trailing backslash do not
-    /// count.
-    pub(super) fn mapping(&self, share_name: &str) -> Option<&MappedShare> {
-        let wanted = unc::share_of(share_name)?;
+    /// The mapping of this share; names compare without case.
+    pub(super) fn mapping(&self, share: &str) -> Option<&MappedShare> {
         self.mappings
             .iter()
-            .find(|mapping| unc::same_name(&mapping.base_name, wanted))
+            .find(|mapping| unc::same_name(&mapping.base_name, share))
     }
 }
 
 /// 3.1.4.6 and MS-FSRVP <9>: the name under which a shadow copy of a share is exposed.
-pub(super) fn exposed_name(mapping: &MappedShare, id: ShadowCopyId) -> String {
-    let hidden = if mapping.share_name.ends_with(r"$\") {
-        "$"
-    } else {
-        ""
+///
+/// With `every_dollar`, a base share whose name ends in `$` is enough to be hidden.
+pub(super) fn exposed_name(mapping: &MappedShare, id: ShadowCopyId, every_dollar: bool) -> String {
+    let is_hidden = match every_dollar {
+        true => mapping.base_name.ends_with('$'),
+        false => mapping.share_name.ends_with(r"$\"),
     };
+    let hidden = if is_hidden { "$" } else { "" };
     format!("{}@{{{id}}}{hidden}", mapping.base_name)
 }

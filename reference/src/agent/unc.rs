@@ -8,6 +8,14 @@ pub(super) fn share_of(unc: &str) -> Option<&str> {
     whole.then_some(share)
 }
 
+/// The share part of such a name, whatever stands in front of it or behind it.
+pub(super) fn share_somewhere_in(unc: &str) -> Option<&str> {
+    let (_, rest) = unc.split_once(r"\\")?;
+    let (host, rest) = rest.split_once('\\')?;
+    let share = rest.split_once('\\').map_or(rest, |(share, _)| share);
+    (!host.is_empty() && !share.is_empty()).then_some(share)
+}
+
 /// Whether two share names are the same: they compare without case.
 pub(super) fn same_name(a: &str, b: &str) -> bool {
     a.chars()
@@ -17,7 +25,7 @@ pub(super) fn same_name(a: &str, b: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{same_name, share_of};
+    use super::{same_name, share_of, share_somewhere_in};
 
     #[test]
     fn one_trailing_backslash_is_part_of_no_name() {
@@ -40,6 +48,21 @@ mod tests {
             "//srv/share",
         ] {
             assert_eq!(share_of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_lenient_reader_finds_the_share_in_the_middle() {
+        for text in [
+            r"\\srv\share",
+            r"\\srv\share\",
+            r"\\srv\share\dir\x",
+            r"x\\srv\share",
+        ] {
+            assert_eq!(share_somewhere_in(text), Some("share"), "{text}");
+        }
+        for text in ["", r"\\srv", r"\\srv\", r"\\\share", "//srv/share"] {
+            assert_eq!(share_somewhere_in(text), None, "{text}");
         }
     }
 

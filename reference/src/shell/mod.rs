@@ -18,9 +18,11 @@ mod say;
 pub mod status;
 mod time;
 
-use crate::agent::{Agent, AgentConfig, Durations, IdSource};
+use crate::agent::{Agent, AgentConfig, Deviation, Deviations, Durations, IdSource};
 use crate::backend::{AutoBackend, BackendError, BackendKind, Programs, ShadowBackend};
-use crate::config::{AccessConfig, AccessRights, BackendChoice, Config, ConfigError, ShareConfig};
+use crate::config::{
+    AccessConfig, AccessRights, BackendChoice, Config, ConfigError, Profile, ShareConfig,
+};
 use crate::share::{Access, BaseShare, Rights, ShareError, ShareTable};
 use crate::smb::Server;
 use crate::store::{Store, StoreError};
@@ -269,7 +271,8 @@ fn prepare(
         time,
         trial: config.trial.clone(),
     });
-    reconcile::reconcile(&workshop, &state, temporary_state.is_none());
+    let seals = !deviations(config.profile).has(Deviation::NothingIsReadOnly);
+    reconcile::reconcile(&workshop, &state, temporary_state.is_none(), seals);
     Ok(Prepared {
         workshop,
         state,
@@ -342,6 +345,15 @@ fn agent_config(config: &Config) -> AgentConfig {
         owner_machine_name: config.name.clone(),
         retry_limit: RETRY_LIMIT,
         versions: (FSRVP_RPC_VERSION_1, FSRVP_RPC_VERSION_1),
+        deviations: deviations(config.profile),
+    }
+}
+
+fn deviations(profile: Profile) -> Deviations {
+    match profile {
+        Profile::Spec => Deviations::none(),
+        Profile::Windows => Deviations::windows(),
+        Profile::Samba => Deviations::samba(),
     }
 }
 

@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 /// Exposes again what was exposed, seals again what was sealed, and removes what no set knows.
 ///
-/// A server without durable state removes nothing: what lies there may belong to one that has.
-pub(super) fn reconcile(workshop: &Workshop, state: &State, is_durable: bool) {
+/// A server without durable state removes nothing: what lies there may belong to one that has. One
+/// that does not seal (profile samba) leaves every exposed share open to writes.
+pub(super) fn reconcile(workshop: &Workshop, state: &State, is_durable: bool, seals: bool) {
     workshop.trial.step("start.loaded");
     workshop.leftovers.stored(state);
     if is_durable {
@@ -19,8 +20,9 @@ pub(super) fn reconcile(workshop: &Workshop, state: &State, is_durable: bool) {
     }
     workshop.trial.step("start.cleaned");
     for set in &state.sets {
-        expose(workshop, set);
-        if set.status == Status::Recovered {
+        let open = set.status == Status::Exposed && set.context().auto_recovery();
+        expose(workshop, set, open || !seals);
+        if seals && set.status == Status::Recovered {
             seal(workshop, set);
         }
     }
@@ -81,8 +83,7 @@ fn remove_orphans(workshop: &Workshop, state: &State) {
     }
 }
 
-fn expose(workshop: &Workshop, set: &ShadowCopySet) {
-    let writable = set.status == Status::Exposed && set.context().auto_recovery();
+fn expose(workshop: &Workshop, set: &ShadowCopySet, writable: bool) {
     for copy in &set.copies {
         let Some(backend_ref) = &copy.backend_ref else {
             continue;

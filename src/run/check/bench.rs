@@ -1,10 +1,10 @@
 //! What a run of cases needs: the cases, the target, and workers that play one after the other.
 
-use crate::case::{Case, KnownDeviations, Library, Target};
+use crate::case::{Case, KnownDeviations, Library, Profile, Target};
 use crate::drive::{Company, DriveError, IdSource, Player, Time, reach};
 use crate::outcome::{Outcome, TargetName, Verdict};
 use crate::requirement::Catalogue;
-use crate::run::check::embedded::Embedded;
+use crate::run::check::embedded::{self, Embedded};
 use crate::run::check::{CheckError, CheckOptions};
 use fsrvp_reference::agent::Fault;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,8 @@ pub struct Bench {
     pub(super) library: Library,
     /// `None`: every worker starts an embedded server.
     pub(super) foreign: Option<(Target, KnownDeviations)>,
+    /// Who the embedded servers behave like, and what is known of those.
+    pub(super) embedded: (Profile, KnownDeviations),
     seed: u64,
     /// The user wants the run to end.
     pub(super) interrupted: Arc<AtomicBool>,
@@ -55,6 +57,7 @@ impl Bench {
                 Some((target, known))
             }
         };
+        let embedded = embedded_profile(&library, options)?;
         let seed = match options.seed {
             Some(seed) => seed,
             None => random_seed().map_err(CheckError::Runtime)?,
@@ -62,6 +65,7 @@ impl Bench {
         Ok(Bench {
             library,
             foreign,
+            embedded,
             seed,
             interrupted: Arc::default(),
             faults: options.faults.clone(),
@@ -108,7 +112,7 @@ impl Bench {
             },
             None => TargetName {
                 name: "embedded".to_owned(),
-                profile: "spec".to_owned(),
+                profile: self.embedded.0.as_str().to_owned(),
             },
         }
     }
@@ -120,7 +124,7 @@ impl Bench {
         let target = match &self.foreign {
             Some((target, _)) => target,
             None => {
-                embedded = Embedded::features();
+                embedded = Embedded::features(self.embedded.0);
                 &embedded
             }
         };
@@ -150,6 +154,20 @@ impl Bench {
             CheckError::Unreachable { source, remedy }
         })
     }
+}
+
+/// What embedded servers are to be, and what the list of their model says they do otherwise.
+fn embedded_profile(
+    library: &Library,
+    options: &CheckOptions,
+) -> Result<(Profile, KnownDeviations), CheckError> {
+    let name = options.profile.as_deref().unwrap_or("spec");
+    let profile = embedded::profile(name).map_err(CheckError::Profile)?;
+    let known = match profile {
+        Profile::Samba => library.known(embedded::SAMBA, Path::new("."))?,
+        _ => KnownDeviations::default(),
+    };
+    Ok((profile, known))
 }
 
 fn runtime() -> Result<Runtime, CheckError> {
@@ -197,7 +215,7 @@ impl<'b> Worker<'b> {
             Some(_) => None,
             None => Some(
                 runtime
-                    .block_on(Embedded::start(&bench.faults))
+                    .block_on(Embedded::start(bench.embedded.0, &bench.faults))
                     .map_err(CheckError::Embedded)?,
             ),
         };
@@ -212,7 +230,6 @@ impl<'b> Worker<'b> {
 
     /// Plays one case.
     pub fn play(&mut self, case: &Case) -> Outcome {
-        let none = KnownDeviations::default();
         let (target, known, time) = match (&self.bench.foreign, &self.embedded) {
             (Some((target, known)), _) => (target, known, Time::Theirs),
             (None, Some(embedded)) => {
@@ -220,7 +237,7 @@ impl<'b> Worker<'b> {
                     move_clock: embedded.clock(),
                     moved: embedded.moved(),
                 };
-                (embedded.target(), &none, time)
+                (embedded.target(), &self.bench.embedded.1, time)
             }
             (None, None) => return not_played(case, "the worker has no server"),
         };
@@ -260,7 +277,7 @@ impl Worker<'_> {
             return Ok(());
         }
         self.company = Company::default();
-        let started = self.runtime.block_on(Embedded::start(&self.bench.faults));
+        let started = self.runtime.block_on(Embedded::start(self.bench.embedded.0, &self.bench.faults));
         // The old one stops on the runtime that it runs on.
         let _guard = self.runtime.enter();
         self.embedded = Some(started.map_err(CheckError::Embedded)?);

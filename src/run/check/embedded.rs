@@ -3,6 +3,7 @@
 
 use crate::case::{Account, Profile, RpcLevel, SecretText, SmbOptions, Target, Timers};
 use crate::drive::MoveClock;
+use crate::run::serve;
 use fsrvp_reference::agent::Fault;
 use fsrvp_reference::config::{
     AccessConfig, AccessRights, BackendChoice, Clock, Config, ShareConfig, UserConfig,
@@ -35,6 +36,17 @@ const UNSUPPORTED: &str = "mounts";
 /// Directories of Linux below which other file systems are mounted.
 const MOUNT_PARENTS: [&str; 3] = ["/dev", "/sys", "/proc"];
 
+/// The list of what the profile `samba` does otherwise than the text.
+pub(super) const SAMBA: &str = "samba-4.17";
+
+/// The profile of this name, if there can be an embedded server of it.
+pub(super) fn profile(name: &str) -> Result<Profile, String> {
+    serve::profile(name)?;
+    let all = [Profile::Spec, Profile::Windows, Profile::Samba];
+    let found = all.into_iter().find(|profile| profile.as_str() == name);
+    found.ok_or_else(|| format!("--profile {name}: no case is judged by it"))
+}
+
 /// A running embedded server.
 pub(super) struct Embedded {
     server: Arc<Reference>,
@@ -45,12 +57,13 @@ pub(super) struct Embedded {
 }
 
 impl Embedded {
-    /// Starts a server on the runtime that this is called on, with these faults.
-    pub(super) async fn start(faults: &[Fault]) -> Result<Embedded, String> {
+    /// Starts a server of this profile on the runtime that this is called on, with these faults.
+    pub(super) async fn start(profile: Profile, faults: &[Fault]) -> Result<Embedded, String> {
         let root = temporary_dir().map_err(|error| format!("no temporary directory: {error}"))?;
         let (admin_password, plain_password) = (password()?, password()?);
         let mut config = configuration(root.path(), &admin_password, &plain_password)
             .map_err(|error| format!("{}: {error}", root.path().display()))?;
+        config.profile = serve::profile(profile.as_str())?;
         config.faults = faults.to_vec();
         let server = Reference::start(config)
             .await
@@ -59,7 +72,7 @@ impl Embedded {
         Ok(Embedded {
             server: Arc::new(server),
             moved_ms: Arc::default(),
-            target: target(port, admin_password, plain_password),
+            target: target(profile, port, admin_password, plain_password),
             _root: root,
         })
     }
@@ -87,8 +100,8 @@ impl Embedded {
     }
 
     /// A target with the features that every embedded server has, for a list of cases.
-    pub(super) fn features() -> Target {
-        target(0, String::new(), String::new())
+    pub(super) fn features(profile: Profile) -> Target {
+        target(profile, 0, String::new(), String::new())
     }
 }
 
@@ -170,7 +183,7 @@ fn mount_parent() -> Option<PathBuf> {
         .map(Path::to_owned)
 }
 
-fn target(port: u16, admin: String, plain: String) -> Target {
+fn target(profile: Profile, port: u16, admin: String, plain: String) -> Target {
     let account = |name: &str, password: String| Account {
         name: name.to_owned(),
         password: SecretText::new(password),
@@ -189,7 +202,7 @@ fn target(port: u16, admin: String, plain: String) -> Target {
             .map(|_| UNSUPPORTED.to_owned())
             .into_iter()
             .collect(),
-        profile: Profile::Spec,
+        profile,
         timers: Timers::Ours,
         owners: BTreeMap::new(),
         rpc_auth: RpcLevel::Integrity,

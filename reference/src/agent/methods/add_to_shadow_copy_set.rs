@@ -2,7 +2,10 @@
 
 use super::Turn;
 use crate::agent::plan::TimerChange;
-use crate::agent::{Agent, AgentError, CallToken, MappedShare, Now, ShadowCopy, Status};
+use crate::agent::{
+    Agent, AgentError, CallToken, Deviation, MappedShare, Now, ShadowCopy, ShadowCopySet,
+    ShareInfo, Status, unc,
+};
 use fsrvp_wire::fsrvp::add_to_shadow_copy_set::{Request, Response};
 use fsrvp_wire::fsrvp::{Hresult, Reply, ShadowCopyId};
 
@@ -13,19 +16,16 @@ impl Agent {
         request: &Request,
         now: Now,
     ) -> Result<Turn, AgentError> {
-        if request.shadow_copy_set_id.is_nil() {
-            return Err(AgentError::InvalidArgument("ShadowCopySetId"));
+        self.must_not_be_nil(request.shadow_copy_set_id.is_nil(), "ShadowCopySetId")?;
+        if self.deviates(Deviation::SetBeforeShare) {
+            self.known_set(request.shadow_copy_set_id)?;
         }
         let share = self.supported_share(&request.share_name)?;
         let set = self.set_in(
             request.shadow_copy_set_id,
             &[Status::Started, Status::Added],
         )?;
-        if set
-            .copies
-            .iter()
-            .any(|copy| copy.volume_name == share.volume_name)
-        {
+        if self.is_in(set, &share) {
             // Step 6 stops the timer and starts it again, shorter than it may have been.
             let duration = self.config.durations.add_exists;
             self.set_timer(TimerChange::Start(duration), now);
@@ -54,5 +54,15 @@ impl Agent {
         });
         let timer = TimerChange::Start(self.config.durations.add);
         Ok(Turn::Plan(self.plan(state, timer, token, reply)))
+    }
+
+    /// Whether a set has no room for a share: for its file store is in it.
+    fn is_in(&self, set: &ShadowCopySet, share: &ShareInfo) -> bool {
+        if self.deviates(Deviation::StoresMayRepeat) {
+            let mut mappings = set.copies.iter().flat_map(|copy| &copy.mappings);
+            return mappings.any(|mapping| unc::same_name(&mapping.base_name, &share.name));
+        }
+        let mut copies = set.copies.iter();
+        copies.any(|copy| copy.volume_name == share.volume_name)
     }
 }

@@ -1,13 +1,20 @@
 //! MS-FSRVP 3.1.4.5 CommitShadowCopySet (Opnum 4).
 
 use super::{Turn, deadline};
-use crate::agent::{Agent, AgentError, CallToken, CopyOrder, Effect, ShadowCopy, Status};
+use crate::agent::{
+    Agent, AgentError, CallToken, CopyOrder, Deviation, Deviations, Effect, ShadowCopy, Status,
+};
 use fsrvp_wire::fsrvp::Opnum;
 use fsrvp_wire::fsrvp::commit_shadow_copy_set::Request;
 use std::time::Duration;
 
 /// A commit that is under way may be waited for again.
-pub(in crate::agent) const STATES: &[Status] = &[Status::Added, Status::CreationInProgress];
+pub(in crate::agent) fn states(deviations: &Deviations) -> &'static [Status] {
+    match deviations.has(Deviation::CommitsAreNotJoined) {
+        true => &[Status::Added],
+        false => &[Status::Added, Status::CreationInProgress],
+    }
+}
 
 impl Agent {
     pub(super) fn commit_shadow_copy_set(
@@ -17,8 +24,8 @@ impl Agent {
         arrived: Duration,
     ) -> Result<Turn, AgentError> {
         let id = request.shadow_copy_set_id;
-        let set = self.set_in(id, STATES)?;
-        let writable = set.context().auto_recovery();
+        let set = self.set_in(id, states(&self.config.deviations))?;
+        let writable = set.context().auto_recovery() || self.deviates(Deviation::NothingIsReadOnly);
         let order = |copy: &ShadowCopy| {
             let share_name = copy.mappings.first()?.base_name.clone();
             Some(CopyOrder {

@@ -2,7 +2,7 @@
 
 use super::Turn;
 use crate::agent::plan::TimerChange;
-use crate::agent::{Agent, AgentError, CallToken, Effect, Status, unc};
+use crate::agent::{Agent, AgentError, CallToken, Effect, Missing, Status, unc};
 use fsrvp_wire::fsrvp::delete_share_mapping::{Request, Response};
 use fsrvp_wire::fsrvp::{Hresult, Reply};
 
@@ -12,23 +12,21 @@ impl Agent {
         token: CallToken,
         request: &Request,
     ) -> Result<Turn, AgentError> {
-        if request.shadow_copy_id.is_nil() {
-            return Err(AgentError::InvalidArgument("ShadowCopyId"));
-        }
+        self.must_not_be_nil(request.shadow_copy_id.is_nil(), "ShadowCopyId")?;
         let set = match self.set_in(
             request.shadow_copy_set_id,
             &[Status::Exposed, Status::Recovered],
         ) {
             // Step 2 has another code here than everywhere else.
-            Err(AgentError::UnknownSet) => Err(AgentError::NotFound("shadow copy set")),
+            Err(AgentError::UnknownSet) => Err(AgentError::NotFound(Missing::ShadowCopySet)),
             other => other,
         }?;
         let copy = set
             .copy(request.shadow_copy_id)
-            .ok_or(AgentError::NotFound("shadow copy"))?;
-        let mapping = copy
-            .mapping(&request.share_name.text())
-            .ok_or(AgentError::NotFound("share mapping"))?
+            .ok_or(AgentError::NotFound(Missing::ShadowCopy))?;
+        let mapping = self
+            .mapping_of(copy, &request.share_name)
+            .ok_or(AgentError::NotFound(Missing::ShareMapping))?
             .clone();
 
         let mut state = self.state.clone();

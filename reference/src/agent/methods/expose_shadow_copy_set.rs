@@ -2,7 +2,9 @@
 
 use super::{Turn, deadline};
 use crate::agent::state::exposed_name;
-use crate::agent::{Agent, AgentError, CallToken, Effect, ExposeOrder, ShadowCopySet, Status};
+use crate::agent::{
+    Agent, AgentError, CallToken, Deviation, Deviations, Effect, ExposeOrder, ShadowCopySet, Status,
+};
 use fsrvp_wire::fsrvp::Opnum;
 use fsrvp_wire::fsrvp::expose_shadow_copy_set::Request;
 use std::time::Duration;
@@ -18,7 +20,7 @@ impl Agent {
         arrived: Duration,
     ) -> Result<Turn, AgentError> {
         let set = self.set_in(request.shadow_copy_set_id, STATES)?;
-        let shares = orders(set)?;
+        let shares = orders(set, &self.config.deviations)?;
         let exposes = shares
             .iter()
             .map(|share| {
@@ -41,7 +43,9 @@ impl Agent {
 }
 
 /// Every share of a set, under its new name.
-fn orders(set: &ShadowCopySet) -> Result<Vec<ExposeOrder>, AgentError> {
+fn orders(set: &ShadowCopySet, deviations: &Deviations) -> Result<Vec<ExposeOrder>, AgentError> {
+    let every_dollar = deviations.has(Deviation::EveryDollarHides);
+    let writable = set.context().auto_recovery() || deviations.has(Deviation::NothingIsReadOnly);
     let mut orders = Vec::new();
     for copy in &set.copies {
         let backend_ref = copy
@@ -52,9 +56,9 @@ fn orders(set: &ShadowCopySet) -> Result<Vec<ExposeOrder>, AgentError> {
             orders.push(ExposeOrder {
                 shadow_copy_id: copy.id,
                 share_name: mapping.base_name.clone(),
-                exposed_name: exposed_name(mapping, copy.id),
+                exposed_name: exposed_name(mapping, copy.id, every_dollar),
                 backend_ref: backend_ref.clone(),
-                writable: set.context().auto_recovery(),
+                writable,
             });
         }
     }

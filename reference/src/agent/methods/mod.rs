@@ -16,10 +16,10 @@ mod start_shadow_copy_set;
 
 use super::plan::{Change, Plan, TimerChange};
 use super::{
-    Agent, AgentError, CallToken, Effect, Now, Session, ShadowCopySet, ShareInfo, State, Status,
-    Support, Waiting, unc,
+    Agent, AgentError, CallToken, Deviation, Effect, MappedShare, Missing, Now, Session,
+    ShadowCopy, ShadowCopySet, ShareInfo, State, Status, Support, Waiting, unc,
 };
-use fsrvp_wire::fsrvp::{Call, Reply, ShadowCopySetId};
+use fsrvp_wire::fsrvp::{Call, Opnum, Reply, ShadowCopySetId};
 use fsrvp_wire::ndr::WideString;
 use std::time::Duration;
 
@@ -41,7 +41,11 @@ impl Agent {
             Call::GetShareMapping(request) => Some(request.level),
             _ => None,
         };
-        match self.judge(waiting, now) {
+        let turn = self.judge(waiting, now);
+        if turn.is_ok() {
+            self.note_timer(opnum);
+        }
+        match turn {
             Ok(Turn::Answer(reply)) => self.reply(token, reply),
             Ok(Turn::Plan(plan)) => self.begin(plan, now),
             Ok(Turn::Waits) => {}
@@ -63,13 +67,13 @@ impl Agent {
             call,
             arrived,
         } = waiting;
-        if !caller.is_permitted() {
+        if !self.config.deviations.permit(&caller) {
             return Err(AgentError::AccessDenied);
         }
         match call {
             Call::GetSupportedVersion(request) => Ok(self.get_supported_version(&request)),
             Call::SetContext(request) => self.set_context(token, &caller, &request, now),
-            Call::StartShadowCopySet(request) => self.start_shadow_copy_set(token, &request),
+            Call::StartShadowCopySet(request) => self.start_shadow_copy_set(token, &request, now),
             Call::AddToShadowCopySet(request) => self.add_to_shadow_copy_set(token, &request, now),
             Call::CommitShadowCopySet(request) => {
                 self.commit_shadow_copy_set(token, &request, arrived)
@@ -91,11 +95,30 @@ impl Agent {
         }
     }
 
+    /// [`Deviation::TimerForgetsItsSet`]: which set the timer runs for after a call.
+    fn note_timer(&mut self, method: Opnum) {
+        match method {
+            Opnum::SetContext | Opnum::GetShareMapping => self.timer_has_no_set = true,
+            Opnum::StartShadowCopySet
+            | Opnum::AddToShadowCopySet
+            | Opnum::PrepareShadowCopySet
+            | Opnum::CommitShadowCopySet
+            | Opnum::ExposeShadowCopySet => self.timer_has_no_set = false,
+            _ => {}
+        }
+    }
+
+    /// Refuses nil, which stands for NULL (3.1.4).
+    fn must_not_be_nil(&self, is_nil: bool, parameter: &'static str) -> Result<(), AgentError> {
+        match is_nil && !self.deviates(Deviation::NilIsAnUnknownId) {
+            true => Err(AgentError::InvalidArgument(parameter)),
+            false => Ok(()),
+        }
+    }
+
     /// The set with this id, which must not be nil (3.1.4) and must exist.
     fn known_set(&self, id: ShadowCopySetId) -> Result<&ShadowCopySet, AgentError> {
-        if id.is_nil() {
-            return Err(AgentError::InvalidArgument("ShadowCopySetId"));
-        }
+        self.must_not_be_nil(id.is_nil(), "ShadowCopySetId")?;
         self.state.set(id).ok_or(AgentError::UnknownSet)
     }
 
@@ -116,8 +139,22 @@ impl Agent {
     /// The share that a request names.
     fn share(&self, share_name: &WideString) -> Result<ShareInfo, AgentError> {
         let text = share_name.text();
-        let share = unc::share_of(&text).and_then(|share| self.catalogue.find(share));
-        share.ok_or(AgentError::NotFound("share"))
+        let share = self.share_part(&text);
+        let share = share.and_then(|share| self.catalogue.find(share));
+        share.ok_or(AgentError::NotFound(Missing::Share))
+    }
+
+    /// The share's own name in a UNC name.
+    fn share_part<'n>(&self, unc: &'n str) -> Option<&'n str> {
+        match self.deviates(Deviation::NamesMayGoOn) {
+            true => unc::share_somewhere_in(unc),
+            false => unc::share_of(unc),
+        }
+    }
+
+    /// The mapping of the share that a request names.
+    fn mapping_of<'c>(&self, copy: &'c ShadowCopy, unc: &WideString) -> Option<&'c MappedShare> {
+        copy.mapping(self.share_part(&unc.text())?)
     }
 
     /// The share that a request names, which must be one that can be shadow copied.
@@ -160,7 +197,13 @@ impl Agent {
             ..Session::default()
         };
         tracing::info!("timer fired, context cleared");
-        let Some(set) = self.state.unfinished().cloned() else {
+        let ends_at = match self.deviates(Deviation::ExposedOutlivesTheTimer) {
+            true => Status::Exposed,
+            false => Status::Recovered,
+        };
+        let is_forgotten = self.timer_has_no_set && self.deviates(Deviation::TimerForgetsItsSet);
+        let taken = self.state.unfinished_before(ends_at);
+        let Some(set) = taken.filter(|_| !is_forgotten).cloned() else {
             self.session = session;
             return;
         };

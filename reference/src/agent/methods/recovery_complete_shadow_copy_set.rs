@@ -2,7 +2,7 @@
 
 use super::Turn;
 use crate::agent::plan::TimerChange;
-use crate::agent::{Agent, AgentError, CallToken, Effect, Session, Status};
+use crate::agent::{Agent, AgentError, CallToken, Deviation, Effect, Session, Status};
 use fsrvp_wire::fsrvp::recovery_complete_shadow_copy_set::{Request, Response};
 use fsrvp_wire::fsrvp::{Hresult, Reply};
 
@@ -31,6 +31,11 @@ impl Agent {
             status: Hresult::ZERO,
         });
         let plan = self.plan_with(state, session, TimerChange::Stop, token, reply);
-        Ok(Turn::Plan(plan.first(seal)))
+        Ok(Turn::Plan(
+            match self.deviates(Deviation::NothingIsReadOnly) {
+                true => plan,
+                false => plan.first(seal),
+            },
+        ))
     }
 }

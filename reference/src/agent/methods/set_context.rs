@@ -2,7 +2,7 @@
 
 use super::{Turn, removal};
 use crate::agent::plan::TimerChange;
-use crate::agent::{Agent, AgentError, CallToken, Caller, Holder, Now, Session};
+use crate::agent::{Agent, AgentError, CallToken, Caller, Deviation, Holder, Now, Session};
 use fsrvp_wire::fsrvp::set_context::{Request, Response};
 use fsrvp_wire::fsrvp::{Hresult, Reply};
 
@@ -14,13 +14,14 @@ impl Agent {
         request: &Request,
         now: Now,
     ) -> Result<Turn, AgentError> {
-        if !request.context.is_valid() {
+        if !self.config.deviations.knows(request.context) {
             return Err(AgentError::UnsupportedContext);
         }
         let mut state = self.state.clone();
         let mut dropped = None;
         let mut retry_count = 0;
-        if let Some(holder) = &self.session.holder {
+        let holder = self.session.holder.as_ref();
+        if let Some(holder) = holder.filter(|_| !self.deviates(Deviation::AnyoneSetsTheContext)) {
             if holder.client_address != caller.address {
                 return Err(AgentError::InProgress);
             }

@@ -2,22 +2,33 @@
 
 use super::Turn;
 use crate::agent::plan::TimerChange;
-use crate::agent::{Agent, AgentError, CallToken, ShadowCopySet, Status};
+use crate::agent::{Agent, AgentError, CallToken, Deviation, Now, ShadowCopySet, Status};
 use fsrvp_wire::fsrvp::start_shadow_copy_set::{Request, Response};
 use fsrvp_wire::fsrvp::{Hresult, Reply, ShadowCopySetId};
+use std::time::Duration;
 
 impl Agent {
     pub(super) fn start_shadow_copy_set(
         &mut self,
         token: CallToken,
         request: &Request,
+        now: Now,
     ) -> Result<Turn, AgentError> {
         // 3.1.4 and MS-FSRVP <7>: the only use that is made of the client's id.
-        if request.client_shadow_copy_set_id.is_nil() {
+        if request.client_shadow_copy_set_id.is_nil()
+            && !self.deviates(Deviation::NilClientSetIdIsTaken)
+        {
             return Err(AgentError::InvalidArgument("ClientShadowCopySetId"));
         }
         let context = self.context().ok_or(AgentError::NoContext)?;
-        if self.state.unfinished().is_some() {
+        let ends_at = match self.deviates(Deviation::ExposedIsNotInProgress) {
+            true => Status::Exposed,
+            false => Status::Recovered,
+        };
+        let is_blocked = |until: Duration| now.monotonic < until;
+        if self.state.unfinished_before(ends_at).is_some()
+            || self.start_blocked_until.is_some_and(is_blocked)
+        {
             return Err(AgentError::InProgress);
         }
         let id = ShadowCopySetId(self.ids.new_id());

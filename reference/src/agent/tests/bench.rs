@@ -2,9 +2,9 @@
 //! whose effects succeed at once unless a test holds or fails them.
 
 use crate::agent::{
-    Agent, AgentConfig, BackendRef, CallToken, Caller, Completion, Durations, Effect, EffectFailed,
-    EffectId, ExposeOrder, IdSource, Now, ShadowCopySet, ShareCatalogue, ShareInfo, State, Status,
-    Support,
+    Agent, AgentConfig, BackendRef, CallToken, Caller, Completion, Deviations, Durations, Effect,
+    EffectFailed, EffectId, ExposeOrder, IdSource, Now, ShadowCopySet, ShareCatalogue, ShareInfo,
+    State, Status, Support,
 };
 use fsrvp_wire::fsrvp::{
     Call, Context, Hresult, Reply, ShadowCopyId, ShadowCopySetId, abort_shadow_copy_set,
@@ -99,11 +99,20 @@ impl Bench {
     }
 
     pub(super) fn with(stored: State, durations: Durations) -> Bench {
+        Bench::whole(stored, durations, Deviations::none())
+    }
+
+    pub(super) fn deviating(deviations: Deviations) -> Bench {
+        Bench::whole(State::default(), Durations::nominal(), deviations)
+    }
+
+    fn whole(stored: State, durations: Durations, deviations: Deviations) -> Bench {
         let config = AgentConfig {
             durations,
             owner_machine_name: "NODE1".to_owned(),
             retry_limit: 5,
             versions: (1, 1),
+            deviations,
         };
         let first_id = stored.sets.len() as u128 * 1000;
         Bench {

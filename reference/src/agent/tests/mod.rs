@@ -3,6 +3,7 @@
 mod bench;
 mod effects;
 mod laws;
+mod profiles;
 mod rules;
 mod table;
 mod timers;
