@@ -62,9 +62,9 @@ struct CheckArguments {
     /// What the client's own ids and the lifecycles are made from; the report prints it.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// How many generated lifecycles are played after the cases: 1000 against the embedded server
-    /// where all cases are played, otherwise none. One that fails is shortened and kept as a case
-    /// file below fsrvp-failures, beside the file of --output or here.
+    /// How many generated lifecycles are played after the cases: 1000 against the embedded server of
+    /// profile spec where all cases are played, otherwise none. One that fails is shortened and
+    /// kept as a case file below fsrvp-failures, beside the file of --output or here.
     #[arg(long, value_name = "N")]
     lifecycles: Option<u64>,
 }

@@ -177,7 +177,10 @@ const LIFECYCLES: u64 = 1000;
 
 fn lifecycles(options: &CheckOptions, bench: &Bench) -> u64 {
     let is_whole = options.filters.is_empty() && options.cases.is_none();
-    match (options.lifecycles, is_whole && !bench.is_foreign()) {
+    match (
+        options.lifecycles,
+        is_whole && bench.is_judged_by_the_text(),
+    ) {
         (Some(count), _) => count,
         (None, true) => LIFECYCLES,
         (None, false) => 0,

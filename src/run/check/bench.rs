@@ -102,6 +102,12 @@ impl Bench {
         self.foreign.is_some()
     }
 
+    /// Whether the server is an embedded one that parts from the text nowhere on purpose.
+    #[must_use]
+    pub fn is_judged_by_the_text(&self) -> bool {
+        self.foreign.is_none() && self.embedded.0 == Profile::Spec
+    }
+
     /// The server's name and profile.
     #[must_use]
     pub fn target_name(&self) -> TargetName {
@@ -277,7 +283,9 @@ impl Worker<'_> {
             return Ok(());
         }
         self.company = Company::default();
-        let started = self.runtime.block_on(Embedded::start(self.bench.embedded.0, &self.bench.faults));
+        let started = self
+            .runtime
+            .block_on(Embedded::start(self.bench.embedded.0, &self.bench.faults));
         // The old one stops on the runtime that it runs on.
         let _guard = self.runtime.enter();
         self.embedded = Some(started.map_err(CheckError::Embedded)?);
