@@ -397,7 +397,8 @@ impl Client {
         files.disconnect(handle.tree_id).await
     }
 
-    fn files(&mut self) -> Files<'_> {
+    /// The files that the connection reaches.
+    pub(crate) fn files(&mut self) -> Files<'_> {
         Files {
             connection: &mut self.connection,
             host: &self.host,

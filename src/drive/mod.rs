@@ -17,6 +17,7 @@ mod judge;
 mod limits;
 mod live;
 mod logon;
+mod manual;
 mod play;
 mod reach;
 mod remains;
@@ -28,6 +29,7 @@ mod wait;
 
 pub use error::DriveError;
 pub use live::{Company, LivePlayer, Trouble};
+pub use manual::{ManualClient, ManualFile};
 pub use play::{MoveClock, Player, Time};
 pub use reach::reach;
 pub use values::IdSource;

@@ -3,6 +3,7 @@
 //! A trial whose program is not on this machine is ignored with its reason; `scripts/test` says
 //! what to install.
 
+mod campaign;
 mod lifecycle;
 mod samba;
 mod serve;
@@ -16,6 +17,9 @@ use std::process::ExitCode;
 type Outcome = Result<(), Failed>;
 
 fn main() -> ExitCode {
+    if let Some(code) = campaign::child::run() {
+        return code;
+    }
     let mut arguments = Arguments::from_args();
     // One at a time: smbd's timers run on the machine's clock, and a trial beside them would make
     // an answer late that a case has to judge.
@@ -23,6 +27,7 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     trials.extend(lifecycle::trials());
     trials.extend(strangers::trials());
+    trials.extend(campaign::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
