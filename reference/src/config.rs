@@ -214,6 +214,10 @@ pub struct ShareConfig {
     /// Nobody may write to it.
     #[serde(default)]
     pub read_only: bool,
+    /// Whether requests to it, and to its shadow copies, are encrypted, where the server as a
+    /// whole does not demand it: `required` or what the server says.
+    #[serde(default)]
+    pub encryption: Option<Encryption>,
     /// Who may do what; empty: every user may do everything. Whoever is not on a list that is not
     /// empty may do nothing.
     #[serde(default)]
@@ -231,6 +235,7 @@ impl ShareConfig {
             copies: None,
             comment: String::new(),
             read_only: false,
+            encryption: None,
             access: Vec::new(),
         }
     }
@@ -423,6 +428,7 @@ impl Config {
                     "named twice",
                 ));
             }
+            validate_encryption(self.encryption, share)?;
             if share.store.is_some() && self.backend == BackendChoice::Btrfs {
                 return Err(ConfigError::value(
                     format!("share {}, store", share.name),
@@ -452,6 +458,26 @@ pub fn same_name(a: &str, b: &str) -> bool {
     a.chars()
         .flat_map(char::to_uppercase)
         .eq(b.chars().flat_map(char::to_uppercase))
+}
+
+/// A share can ask for more than its server, not for less.
+fn validate_encryption(server: Encryption, share: &ShareConfig) -> Result<(), ConfigError> {
+    let reason = match (server, share.encryption) {
+        (Encryption::Off, Some(Encryption::Allowed | Encryption::Required)) => {
+            "the server has encryption off"
+        }
+        (Encryption::Allowed, Some(Encryption::Off)) => {
+            "a share cannot switch off what the server allows"
+        }
+        (Encryption::Required, Some(Encryption::Off | Encryption::Allowed)) => {
+            "the server requires encryption"
+        }
+        _ => return Ok(()),
+    };
+    Err(ConfigError::value(
+        format!("share {}, encryption", share.name),
+        reason,
+    ))
 }
 
 fn validate_share_name(name: &str) -> Result<(), ConfigError> {
@@ -493,6 +519,7 @@ mod tests {
         copies = "copies"
         comment = "the data"
         read_only = false
+        encryption = "required"
         access = [{ user = "eve", rights = "read" }]
 
         [[user]]
@@ -552,6 +579,8 @@ mod tests {
             "timers = { scale = 0.0 }",
             "profile = 'windows'",
             "[[share]]\nname = 'IPC$'\npath = 'x'",
+            "encryption = 'off'\n[[share]]\nname = 'a'\npath = 'x'\nencryption = 'required'",
+            "[[share]]\nname = 'a'\npath = 'x'\nencryption = 'off'",
             "[[share]]\nname = 'a/b'\npath = 'x'",
             "[[share]]\nname = 'a'\npath = 'x'\n[[share]]\nname = 'A'\npath = 'y'",
         ] {

@@ -103,6 +103,7 @@ pub struct Share {
     volume_name: String,
     kind: ShareKind,
     access: Access,
+    encrypts: bool,
     tree: Arc<Tree>,
     gate: Gate,
 }
@@ -132,6 +133,11 @@ impl Share {
     /// Who may do what.
     pub fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// MS-SMB2 3.3.1.6 Share.EncryptData: whether requests to it have to be encrypted.
+    pub fn encrypts(&self) -> bool {
+        self.encrypts
     }
 
     /// The root directory, free of links.
@@ -195,6 +201,8 @@ pub struct BaseShare {
     pub read_only: bool,
     /// Who may do what.
     pub access: Access,
+    /// Requests to it have to be encrypted.
+    pub encrypts: bool,
     /// What makes its backend snapshots.
     pub backend: Arc<dyn ShadowBackend>,
 }
@@ -210,6 +218,7 @@ impl BaseShare {
             place: None,
             read_only: false,
             access: Access::default(),
+            encrypts: false,
             backend,
         }
     }
@@ -228,6 +237,8 @@ pub struct ExposedShare {
     pub snapshot: BackendSnapshot,
     /// The base share's access at the time of the exposure.
     pub access: Access,
+    /// Whether requests to the base share had to be encrypted then.
+    pub encrypts: bool,
     /// ATTR_AUTO_RECOVERY, and not sealed yet.
     pub writable: bool,
 }
@@ -341,6 +352,7 @@ impl ShareTable {
                 place,
             },
             access: base.access,
+            encrypts: base.encrypts,
             tree,
             gate,
         };
@@ -370,6 +382,7 @@ impl ShareTable {
                 shadow_copy_id: snapshot.shadow_copy_id,
             },
             access: exposed.access,
+            encrypts: exposed.encrypts,
             tree: Arc::new(tree),
             gate,
         })

@@ -72,6 +72,7 @@ impl Bench {
         };
         let snapshot = backend.create(&request).unwrap();
         let exposed = ExposedShare {
+            encrypts: false,
             name: format!("{}@{{{}}}", base.name(), snapshot.shadow_copy_id),
             comment: String::new(),
             base: base.name().to_owned(),

@@ -26,6 +26,7 @@ const SHARE: &[&str] = &[
     "copies",
     "comment",
     "read_only",
+    "encryption",
     "access",
 ];
 const ACCESS: &[&str] = &["user", "rights"];

@@ -4,15 +4,19 @@ use super::actor::AgentHandle;
 use super::files::Files;
 use super::time::Time;
 use crate::share::ShareTable;
-use crate::smb::{Connection, Effect, EffectId, FileResult, Server};
+use crate::smb::{
+    Connection, ConnectionId, Effect, EffectId, FileDone, FileResult, Replaced, Server,
+};
 use fsrvp_wire::fsrvp::Reply;
 use fsrvp_wire::smb2::NtStatus;
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// How many bytes are read from the socket at a time.
 const READ_LEN: usize = 64 * 1024;
@@ -20,6 +24,9 @@ const READ_LEN: usize = 64 * 1024;
 /// How many threads one connection may keep busy: writes that wait for the end of a freeze must
 /// not take them from everybody else.
 const THREADS_MAX: usize = 32;
+
+/// How long the end of a session that was replaced is awaited.
+const REPLACE_WAIT: Duration = Duration::from_secs(5);
 
 /// How long a client may leave its answers unread.
 const WRITE_WAIT: Duration = Duration::from_secs(60);
@@ -31,12 +38,37 @@ pub(super) struct Shared {
     pub(super) shares: Arc<ShareTable>,
     pub(super) agent: AgentHandle,
     pub(super) time: Time,
+    pub(super) peers: Arc<Peers>,
 }
 
-/// What comes back from the outside.
-enum Event {
+/// The connections of a server, for those that have to tell another one something.
+#[derive(Debug, Default)]
+pub(super) struct Peers(Mutex<HashMap<ConnectionId, mpsc::UnboundedSender<Event>>>);
+
+impl Peers {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, mpsc::UnboundedSender<Event>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells a connection that one of its sessions was replaced; returns when it has ended there,
+    /// or when the connection has gone, or takes too long.
+    async fn replace(&self, replaced: Replaced) {
+        let (done, ended) = oneshot::channel();
+        let peer = self.lock().get(&replaced.connection).cloned();
+        let told = peer.is_some_and(|peer| peer.send(Event::Replaced(replaced, done)).is_ok());
+        if told && tokio::time::timeout(REPLACE_WAIT, ended).await.is_err() {
+            tracing::warn!("a session that was replaced has not ended in time");
+        }
+    }
+}
+
+/// What comes from the outside.
+#[derive(Debug)]
+pub(super) enum Event {
     File(EffectId, FileResult),
     Reply(EffectId, Reply),
+    /// A session was replaced by one of another connection, which waits until it has ended.
+    Replaced(Replaced, oneshot::Sender<()>),
     /// The server stops before there is a reply.
     NoReply,
 }
@@ -58,6 +90,8 @@ pub(super) async fn serve(
     let files = Arc::new(Files::new(Arc::clone(&shared.shares)));
     let threads = Arc::new(Semaphore::new(THREADS_MAX));
     let (sender, mut events) = mpsc::unbounded_channel();
+    let id = connection.id();
+    shared.peers.lock().insert(id, sender.clone());
     let mut buffer = vec![0; READ_LEN];
     tracing::debug!(%client, "connected");
     loop {
@@ -70,7 +104,7 @@ pub(super) async fn serve(
             break;
         }
         while let Some((id, effect)) = connection.poll_effect() {
-            begin(id, effect, &files, &threads, &shared.agent, &sender);
+            begin(id, effect, &files, &threads, &shared, &sender);
         }
         if connection.is_closed() {
             break;
@@ -91,6 +125,19 @@ pub(super) async fn serve(
                 Event::Reply(id, reply) => {
                     connection.handle_reply(id, reply, shared.time.machine());
                 }
+                Event::Replaced(replaced, ended) => {
+                    connection.handle_replaced(&replaced, shared.time.machine());
+                    let mut works = Vec::new();
+                    while let Some((id, effect)) = connection.poll_effect() {
+                        works.push(begin(id, effect, &files, &threads, &shared, &sender));
+                    }
+                    tokio::spawn(async move {
+                        for work in works {
+                            let _ = work.await;
+                        }
+                        let _ = ended.send(());
+                    });
+                }
                 Event::NoReply => break,
             },
             () = alarm_of(&shared.time, alarm) => {
@@ -100,6 +147,7 @@ pub(super) async fn serve(
         }
     }
     finish(connection, files).await;
+    shared.peers.lock().remove(&id);
     tracing::debug!(%client, "disconnected");
 }
 
@@ -122,9 +170,9 @@ fn begin(
     effect: Effect,
     files: &Arc<Files>,
     threads: &Arc<Semaphore>,
-    agent: &AgentHandle,
+    shared: &Shared,
     events: &mpsc::UnboundedSender<Event>,
-) {
+) -> JoinHandle<()> {
     let events = events.clone();
     // Where the connection has gone meanwhile, nobody receives the event, and nobody needs to.
     match effect {
@@ -139,17 +187,24 @@ fn begin(
                     Err(NtStatus::INTERNAL_ERROR)
                 });
                 let _ = events.send(Event::File(id, result));
-            });
+            })
+        }
+        Effect::EndSession(replaced) => {
+            let peers = Arc::clone(&shared.peers);
+            tokio::spawn(async move {
+                peers.replace(replaced).await;
+                let _ = events.send(Event::File(id, Ok(FileDone::Nothing)));
+            })
         }
         Effect::Call(call) => {
-            let agent = agent.clone();
+            let agent = shared.agent.clone();
             tokio::spawn(async move {
                 let event = match agent.call(call.caller, call.call).await {
                     Some(reply) => Event::Reply(id, reply),
                     None => Event::NoReply,
                 };
                 let _ = events.send(event);
-            });
+            })
         }
     }
 }

@@ -133,6 +133,7 @@ impl Workshop {
             base: base.name().to_owned(),
             snapshot: snapshot(&order.backend_ref)?,
             access: base.access().clone(),
+            encrypts: base.encrypts(),
             writable: order.writable,
         };
         self.shares.add_exposed(exposed).map_err(failed)?;

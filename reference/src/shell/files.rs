@@ -171,8 +171,12 @@ impl Files {
             return Err(NtStatus::ACCESS_DENIED);
         }
         let maximal_access = maximal(&share, rights);
+        let encrypts = share.encrypts();
         self.trees.insert(tree, Connected { share, rights });
-        Ok(FileDone::Tree { maximal_access })
+        Ok(FileDone::Tree {
+            maximal_access,
+            encrypts,
+        })
     }
 
     fn open(&self, open: &OpenWork) -> FileResult {

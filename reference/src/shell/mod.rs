@@ -21,7 +21,8 @@ mod time;
 use crate::agent::{Agent, AgentConfig, Deviation, Deviations, Durations, IdSource};
 use crate::backend::{AutoBackend, BackendError, BackendKind, Programs, ShadowBackend};
 use crate::config::{
-    AccessConfig, AccessRights, BackendChoice, Config, ConfigError, Profile, ShareConfig,
+    AccessConfig, AccessRights, BackendChoice, Config, ConfigError, Encryption, Profile,
+    ShareConfig,
 };
 use crate::share::{Access, BaseShare, Rights, ShareError, ShareTable};
 use crate::smb::Server;
@@ -153,6 +154,7 @@ impl Reference {
             shares: Arc::clone(&workshop.shares),
             agent: handle.clone(),
             time,
+            peers: Arc::default(),
         };
         let listener = tokio::spawn(accept(listener, shared, stopped));
         tracing::info!(%address, "serving");
@@ -318,6 +320,7 @@ fn base_share(share: &ShareConfig, backend: &Arc<dyn ShadowBackend>) -> BaseShar
         place: share.copies.clone(),
         read_only: share.read_only,
         access: access(&share.access),
+        encrypts: share.encryption == Some(Encryption::Required),
         ..BaseShare::new(&share.name, &share.path, Arc::clone(backend))
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Chain {
     pub(super) sealer: Option<Arc<Sealer>>,
     /// The AsyncId, once the client was told that it waits.
     pub(super) async_id: Option<u64>,
+    /// How many bytes it keeps in memory, or will at its end.
+    pub(super) weight: usize,
 }
 
 /// What a related request takes over from the one before it.
@@ -46,6 +48,8 @@ pub(super) struct Waiting {
     pub(super) header: Header,
     /// Signs its answer.
     pub(super) signer: Option<Signer>,
+    /// Whether it passed for one of its session.
+    pub(super) is_of_session: bool,
     /// The file that it means, for those related to it.
     pub(super) file_id: Option<FileId>,
     /// When the client is told that it waits.
@@ -62,7 +66,7 @@ struct Answer {
 
 impl Chain {
     /// The requests of one frame.
-    pub(super) fn new(messages: Vec<Vec<u8>>, sealer: Option<Arc<Sealer>>) -> Chain {
+    pub(super) fn new(messages: Vec<Vec<u8>>, sealer: Option<Arc<Sealer>>, weight: usize) -> Chain {
         Chain {
             left: messages.into_iter().collect(),
             answers: Vec::new(),
@@ -70,6 +74,7 @@ impl Chain {
             waiting: None,
             sealer,
             async_id: None,
+            weight,
         }
     }
 
@@ -94,15 +99,16 @@ impl Chain {
     }
 
     /// Takes the answer of a request in.
-    pub(super) fn answer(
-        &mut self,
-        request: Header,
-        reply: Reply,
-        signer: Option<Signer>,
-        credits: u16,
-    ) {
+    pub(super) fn answer(&mut self, waiting: Waiting, reply: Reply, credits: u16) {
+        let Waiting {
+            header: request,
+            signer,
+            is_of_session,
+            ..
+        } = waiting;
         let is_related = request.flags.contains(HeaderFlags::RELATED_OPERATIONS);
         let inherited = self.before.file_id.filter(|_| is_related);
+        let follows_nothing = is_related && !self.before.is_there;
         let failed = reply.status.is_error();
         self.before = Before {
             session_id: reply.session_id.unwrap_or(request.session_id),
@@ -116,7 +122,8 @@ impl Chain {
                 Command::CREATE => None,
                 _ => self.before.failed.filter(|_| is_related),
             },
-            is_there: true,
+            // Nothing is related to what failed for its session, or was related to nothing itself.
+            is_there: is_of_session && !follows_nothing,
         };
         self.answers.push(Answer {
             request,

@@ -10,8 +10,9 @@ use super::pipes;
 use super::reply::{PipeWait, Then};
 use super::state::{Entropy, Server, State};
 use super::window::Window;
-use super::work::{Effect, EffectId, FileResult};
+use super::work::{ConnectionId, Effect, EffectId, FileResult, Replaced};
 use crate::agent::Now;
+use crate::config::same_name;
 use crate::rpc::CallToken;
 use fsrvp_wire::fsrvp::Reply as FsrvpReply;
 use fsrvp_wire::smb2::FileId;
@@ -23,8 +24,8 @@ use std::time::Duration;
 /// One TCP connection of the server, sans-IO.
 ///
 /// Inputs are [`Connection::handle_bytes`], [`Connection::handle_completion`],
-/// [`Connection::handle_reply`], [`Connection::handle_timeout`] and, at the end,
-/// [`Connection::handle_disconnect`]. After each of them take everything from
+/// [`Connection::handle_reply`], [`Connection::handle_replaced`], [`Connection::handle_timeout`]
+/// and, at the end, [`Connection::handle_disconnect`]. After each of them take everything from
 /// [`Connection::poll_output`] and [`Connection::poll_effect`], look at
 /// [`Connection::is_closed`], and arm one alarm at [`Connection::poll_timeout`].
 pub struct Connection {
@@ -89,6 +90,26 @@ impl Connection {
         }
         self.settle(now);
         self.take_frames(now);
+    }
+
+    /// MS-SMB2 3.3.5.5.3: a client has come back by another connection, in place of this session.
+    /// It ends like one that was logged off.
+    pub fn handle_replaced(&mut self, replaced: &Replaced, now: Now) {
+        let session = self.state.session(replaced.session_id);
+        let is_theirs = session
+            .and_then(|session| session.user())
+            .is_ok_and(|user| same_name(&user.name, &replaced.user));
+        if is_theirs {
+            tracing::info!(client = %self.state.client, user = replaced.user, "session replaced");
+            self.state.end_session(replaced.session_id);
+            self.settle(now);
+        }
+    }
+
+    /// Names it among those of its server.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.state.connection
     }
 
     /// The time of [`Connection::poll_timeout`] has come.
@@ -158,7 +179,10 @@ impl Connection {
     /// Whether more bytes are wanted; not while as much waits as may wait.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        !self.closed && self.chains.len() < limits::CHAINS_MAX
+        let waiting_bytes: usize = self.chains.values().map(|chain| chain.weight).sum();
+        !self.closed
+            && self.chains.len() < limits::CHAINS_MAX
+            && waiting_bytes < limits::WAITING_BYTES_MAX
     }
 
     fn close(&mut self, why: &'static str) {

@@ -106,10 +106,20 @@ pub(crate) fn check_charge(state: &State, header: &Header, length: u32) -> Resul
     Ok(())
 }
 
-/// MS-SMB2 3.3.5.2.9: whether a request came as it is where it had to be encrypted.
+/// MS-SMB2 3.3.5.2.9, 3.3.5.2.11: whether a request came as it is where it had to be encrypted.
 fn is_bare(state: &mut State, request: &Request<'_>) -> bool {
     let session = state.session(request.header.session_id);
-    !request.is_sealed && session.is_ok_and(|session| session.encryption_required)
+    let Ok(session) = session else {
+        return false;
+    };
+    let tree = session.trees.get(request.header.tree_id);
+    let tree_encrypts = matches!(tree, Ok(TreeConnect::Files { encrypts: true, .. }));
+    // MS-SMB2 3.3.5.2.11: what belongs to the session and not to one of its shares.
+    let is_of_session = matches!(
+        request.header.command,
+        Command::LOGOFF | Command::ECHO | Command::TREE_CONNECT
+    );
+    !request.is_sealed && (session.encryption_required || tree_encrypts && !is_of_session)
 }
 
 /// Serves a request that was admitted.
@@ -135,7 +145,7 @@ pub(crate) fn serve(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
     match request.header.command {
         Command::CREATE => match tree {
             TreeConnect::Pipes => create::pipe(state, request),
-            TreeConnect::Files { token } => create::file(state, request, token),
+            TreeConnect::Files { token, .. } => create::file(state, request, token),
         },
         Command::CLOSE => io::close(state, request),
         Command::FLUSH => io::flush(state, request),

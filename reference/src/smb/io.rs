@@ -58,6 +58,15 @@ pub(crate) fn flush(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
     Step::work_then_body(FileWork::Flush(file.token), flush::Response::default())
 }
 
+/// MS-FSA 2.1.5.3, 2.1.5.4: no byte lies behind the last offset that a file can have.
+fn check_range(offset_bytes: u64, length: u32) -> Result<(), NtStatus> {
+    let end = offset_bytes.checked_add(u64::from(length));
+    match end.map(i64::try_from) {
+        Some(Ok(_)) => Ok(()),
+        _ => Err(NtStatus::INVALID_PARAMETER),
+    }
+}
+
 /// MS-SMB2 3.3.5.12.
 pub(crate) fn read(state: &mut State, request: &Request<'_>) -> Result<Step, NtStatus> {
     let body: read::Request = request.body()?;
@@ -79,6 +88,7 @@ pub(crate) fn read(state: &mut State, request: &Request<'_>) -> Result<Step, NtS
         return Err(NtStatus::INVALID_DEVICE_REQUEST);
     }
     file.require(AccessMask::FILE_READ_DATA | AccessMask::FILE_EXECUTE)?;
+    check_range(body.offset, body.length)?;
     let work = FileWork::Read {
         file: file.token,
         offset_bytes: body.offset,
@@ -121,6 +131,7 @@ pub(crate) fn write(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
         return Err(NtStatus::INVALID_DEVICE_REQUEST);
     }
     file.require(AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA)?;
+    check_range(body.offset, count)?;
     let work = FileWork::Write {
         file: file.token,
         offset_bytes: body.offset,

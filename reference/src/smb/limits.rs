@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest READ, WRITE and transaction with multi-credit requests, in bytes.
-pub const TRANSFER_MAX: u32 = 1024 * 1024;
+pub const TRANSFER_MAX: u32 = 8 * 1024 * 1024;
 
 /// The longest READ, WRITE and transaction where a request is worth one credit, in bytes.
 pub const TRANSFER_SINGLE_CREDIT_MAX: u32 = 64 * 1024;
@@ -11,8 +11,11 @@ pub const TRANSFER_SINGLE_CREDIT_MAX: u32 = 64 * 1024;
 /// What one credit pays for, in bytes (MS-SMB2 3.1.5.2).
 pub const CREDIT_BYTES: u32 = 64 * 1024;
 
+/// The same, for lengths in memory.
+pub const CREDIT_LEN: usize = 64 * 1024;
+
 /// The longest frame: the longest WRITE with room for the rest of a compound.
-pub const FRAME_MAX: usize = 1024 * 1024 + 64 * 1024;
+pub const FRAME_MAX: usize = 8 * 1024 * 1024 + 64 * 1024;
 
 /// The longest frame before anybody has logged on.
 pub const FRAME_BEFORE_LOGON_MAX: usize = 128 * 1024;
@@ -31,6 +34,10 @@ pub const PIPES_MAX: usize = 64;
 
 /// How many frames of a connection may wait for work at a time.
 pub const CHAINS_MAX: usize = 256;
+
+/// How many bytes the frames that wait may take, each with what it paid for: while there are more,
+/// the connection is not read. One frame of any length always fits.
+pub const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// How many messages of a pipe are taken from its endpoint before the client reads them.
 pub const PIPE_UNREAD_MAX: usize = 16;

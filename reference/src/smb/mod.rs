@@ -35,7 +35,7 @@ pub mod work;
 
 pub use connection::Connection;
 pub use state::{Entropy, Server};
-pub use work::{Effect, EffectId, FileDone, FileResult, FileWork, RpcCall};
+pub use work::{ConnectionId, Effect, EffectId, FileDone, FileResult, FileWork, Replaced, RpcCall};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! What a request leads to: an answer, work for the outside, or the end of the connection.
 
 use super::state::State;
-use super::work::{FileResult, FileWork};
+use super::work::{FileResult, FileWork, Replaced};
 use fsrvp_wire::smb2::{Body, FileId, Header, NtStatus, error};
 
 /// What comes next for a request.
@@ -10,6 +10,8 @@ pub(crate) enum Step {
     Done(Reply),
     /// The outside has to do something first; `Then` goes on with what it gave.
     Work(FileWork, Then),
+    /// A session of another connection has to end first.
+    EndSession(Replaced, Then),
     /// The answer is whatever the pipe gives next.
     Pipe(PipeWait),
     /// The client broke a rule that MS-SMB2 answers by closing the connection; the text says

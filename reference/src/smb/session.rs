@@ -7,9 +7,10 @@ use super::reply::{Hashed, Reply, Step};
 use super::sealer::Sealer;
 use super::state::State;
 use super::trees::Trees;
+use super::work::Replaced;
 use crate::config::{Encryption, Signing};
 use crate::users::User;
-use fsrvp_wire::auth::ntlm::{self, Accepted, AcceptorConfig};
+use fsrvp_wire::auth::ntlm::{self, Accepted, AcceptorConfig, LogonError};
 use fsrvp_wire::auth::spnego::Acceptor;
 use fsrvp_wire::security::{
     Cipher, PreauthHash, SecretKey, SessionKeys, SigningAlgorithm, signing,
@@ -122,8 +123,15 @@ pub(crate) fn setup(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
     let users = &state.server.users;
     let lookup = |user: &str, _domain: &str| Some(users.find(user)?.nt_hash());
     let outcome = match logon.acceptor.step(&body.security_buffer, &lookup) {
-        Ok(_) if logon.legs > limits::LOGON_LEGS_MAX => Err("too many legs".to_owned()),
-        other => other.map_err(|error| error.to_string()),
+        Ok(_) if logon.legs > limits::LOGON_LEGS_MAX => {
+            Err(refuse(state, session_id, "too many legs"))
+        }
+        Err(LogonError::Parse(error)) => {
+            // A token of no sense is told from one that proves nothing.
+            refuse(state, session_id, &error.to_string());
+            Err(NtStatus::INVALID_PARAMETER)
+        }
+        other => other.map_err(|error| refuse(state, session_id, &error.to_string())),
     };
     match outcome {
         Ok(step) if step.done => {
@@ -136,7 +144,8 @@ pub(crate) fn setup(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
                 preauth: logon.preauth,
                 client_requires_signing: requires,
             };
-            complete(state, session_id, &negotiated, logged_on, step.reply)
+            let reply = complete(state, session_id, &negotiated, logged_on, step.reply)?;
+            replace(state, session_id, body.previous_session_id, reply)
         }
         Ok(step) => {
             state.session(session_id)?.logon = Some(logon);
@@ -149,7 +158,7 @@ pub(crate) fn setup(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
             reply.hashed = Hashed::Session(session_id);
             Ok(Step::Done(reply))
         }
-        Err(reason) => Err(refuse(state, session_id, &reason)),
+        Err(status) => Err(status),
     }
 }
 
@@ -165,15 +174,7 @@ fn begin(state: &mut State) -> Result<u64, NtStatus> {
     if state.sessions.len() >= limits::SESSIONS_MAX {
         return Err(NtStatus::TOO_MANY_SESSIONS);
     }
-    let session_id = loop {
-        let mut bytes = [0; 8];
-        state.entropy.fill(&mut bytes);
-        let id = u64::from_le_bytes(bytes);
-        if id != 0 && id != u64::MAX && !state.sessions.contains_key(&id) {
-            break id;
-        }
-    };
-    let session = Session {
+    Ok(state.add_session(Session {
         logon: None,
         user: None,
         signer: None,
@@ -181,9 +182,36 @@ fn begin(state: &mut State) -> Result<u64, NtStatus> {
         encryption_required: false,
         signing_required: false,
         trees: Trees::default(),
+    }))
+}
+
+/// MS-SMB2 3.3.5.5.3: the session that the new one stands for ends before the client is answered,
+/// so that nothing of it is still open when the client goes on.
+fn replace(
+    state: &mut State,
+    session_id: u64,
+    previous: u64,
+    reply: Reply,
+) -> Result<Step, NtStatus> {
+    let holder = match state.holder_of(previous) {
+        Some(holder) if previous != session_id => holder,
+        _ => return Ok(Step::Done(reply)),
     };
-    state.sessions.insert(session_id, session);
-    Ok(session_id)
+    let user = state.session(session_id)?.user()?.name.clone();
+    if holder != state.connection {
+        let replaced = Replaced {
+            connection: holder,
+            session_id: previous,
+            user,
+        };
+        let answer = move |_: &mut State, _| Ok(Step::Done(reply));
+        return Ok(Step::EndSession(replaced, Box::new(answer)));
+    }
+    let before = state.session(previous).and_then(|session| session.user());
+    if before.is_ok_and(|before| before.name == user) {
+        state.end_session(previous);
+    }
+    Ok(Step::Done(reply))
 }
 
 fn new_logon(state: &mut State, negotiated: &Negotiated) -> Logon {
@@ -241,7 +269,7 @@ fn complete(
     negotiated: &Negotiated,
     logged_on: LoggedOn,
     token: Vec<u8>,
-) -> Result<Step, NtStatus> {
+) -> Result<Reply, NtStatus> {
     let user = state.server.users.find(&logged_on.accepted.user).cloned();
     let user = user.ok_or(NtStatus::LOGON_FAILURE)?;
     let server_requires = state.server.signing == Signing::Required;
@@ -288,7 +316,7 @@ fn complete(
     };
     let mut reply = answer(NtStatus::SUCCESS, session_id, session_flags, token);
     reply.signer = session.signer.clone();
-    Ok(Step::Done(reply))
+    Ok(reply)
 }
 
 /// MS-SMB2 3.3.5.6.

@@ -3,7 +3,7 @@
 use super::negotiate::{Negotiated, Phase};
 use super::opens::{Open, Opens, Target};
 use super::session::Session;
-use super::work::{FileToken, FileWork, RpcCall, TreeToken};
+use super::work::{ConnectionId, FileToken, FileWork, RpcCall, TreeToken};
 use crate::config::{Encryption, Signing};
 use crate::rpc::{Accounts, EndpointConfig};
 use crate::users::Users;
@@ -11,7 +11,8 @@ use fsrvp_wire::smb2::fscc::FileTime;
 use fsrvp_wire::smb2::{FileId, NtStatus};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 /// What all connections of a server share.
@@ -28,6 +29,8 @@ pub struct Server {
     /// Who may log on.
     pub users: Arc<Users>,
     endpoint: Arc<EndpointConfig>,
+    sessions: GlobalSessions,
+    last_connection: AtomicU64,
 }
 
 impl Server {
@@ -52,7 +55,14 @@ impl Server {
             encryption,
             users,
             endpoint: Arc::new(endpoint),
+            sessions: GlobalSessions::default(),
+            last_connection: AtomicU64::new(0),
         }
+    }
+
+    /// A number for one more connection.
+    pub(crate) fn new_connection(&self) -> ConnectionId {
+        ConnectionId(self.last_connection.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// What the endpoints behind its pipes share.
@@ -73,8 +83,20 @@ impl<F: FnMut(&mut [u8]) + Send> Entropy for F {
     }
 }
 
+/// MS-SMB2 3.3.1.5 GlobalSessionTable: which connection has which session.
+#[derive(Debug, Default)]
+struct GlobalSessions(Mutex<BTreeMap<u64, ConnectionId>>);
+
+impl GlobalSessions {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, ConnectionId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What the requests of one connection share.
 pub(crate) struct State {
+    /// Which connection it is.
+    pub(crate) connection: ConnectionId,
     pub(crate) server: Arc<Server>,
     /// The client's address.
     pub(crate) client: IpAddr,
@@ -94,6 +116,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(server: Arc<Server>, client: IpAddr, entropy: Box<dyn Entropy>) -> Self {
         State {
+            connection: server.new_connection(),
             server,
             client,
             entropy,
@@ -140,10 +163,32 @@ impl State {
         }
     }
 
+    /// Takes a session in under an id that no session of the server has.
+    pub(crate) fn add_session(&mut self, session: Session) -> u64 {
+        let mut taken = self.server.sessions.lock();
+        let session_id = loop {
+            let mut bytes = [0; 8];
+            self.entropy.fill(&mut bytes);
+            let id = u64::from_le_bytes(bytes);
+            if id != 0 && id != u64::MAX && !taken.contains_key(&id) {
+                break id;
+            }
+        };
+        taken.insert(session_id, self.connection);
+        self.sessions.insert(session_id, session);
+        session_id
+    }
+
+    /// The connection that has a session.
+    pub(crate) fn holder_of(&self, session_id: u64) -> Option<ConnectionId> {
+        self.server.sessions.lock().get(&session_id).copied()
+    }
+
     /// Ends a session with all that is open in it.
     pub(crate) fn end_session(&mut self, session_id: u64) {
         self.close_all(|open| open.session_id == session_id);
         if let Some(session) = self.sessions.remove(&session_id) {
+            self.server.sessions.lock().remove(&session_id);
             for token in session.trees.tokens() {
                 self.errands.push(FileWork::DisconnectTree(token));
             }

@@ -23,6 +23,8 @@ pub(crate) enum TreeConnect {
     Files {
         /// What the outside knows it by.
         token: TreeToken,
+        /// Whether every request to it must be encrypted.
+        encrypts: bool,
     },
 }
 
@@ -56,7 +58,7 @@ impl Trees {
     pub(crate) fn tokens(&self) -> impl Iterator<Item = TreeToken> {
         self.by_id.values().filter_map(|tree| match tree {
             TreeConnect::Pipes => None,
-            TreeConnect::Files { token } => Some(*token),
+            TreeConnect::Files { token, .. } => Some(*token),
         })
     }
 }
@@ -91,10 +93,14 @@ pub(crate) fn connect(state: &mut State, request: &Request<'_>) -> Result<Step, 
         user,
     };
     Step::work(work, move |state, result| {
-        let FileDone::Tree { maximal_access } = result? else {
+        let FileDone::Tree {
+            maximal_access,
+            encrypts,
+        } = result?
+        else {
             return Err(NtStatus::INTERNAL_ERROR);
         };
-        let tree = TreeConnect::Files { token };
+        let tree = TreeConnect::Files { token, encrypts };
         let outcome = connected(state, session_id, tree, maximal_access);
         if outcome.is_err() {
             state.errands.push(FileWork::DisconnectTree(token));
@@ -116,14 +122,21 @@ fn connected(
     tree: TreeConnect,
     maximal_access: AccessMask,
 ) -> Result<Step, NtStatus> {
-    let share_type = match tree {
-        TreeConnect::Pipes => ShareType::PIPE,
-        TreeConnect::Files { .. } => ShareType::DISK,
+    let (share_type, encrypts) = match tree {
+        TreeConnect::Pipes => (ShareType::PIPE, false),
+        TreeConnect::Files { encrypts, .. } => (ShareType::DISK, encrypts),
     };
+    let mut share_flags = ShareFlags::NO_CACHING;
+    if encrypts {
+        // MS-SMB2 3.3.5.7: nobody enters who cannot encrypt.
+        let cipher = state.negotiated()?.cipher;
+        cipher.ok_or(NtStatus::ACCESS_DENIED)?;
+        share_flags |= ShareFlags::ENCRYPT_DATA;
+    }
     let tree_id = state.session(session_id)?.trees.insert(tree);
     let body = tree_connect::Response {
         share_type,
-        share_flags: ShareFlags::NO_CACHING,
+        share_flags,
         maximal_access,
         ..tree_connect::Response::default()
     };
@@ -140,7 +153,7 @@ pub(crate) fn disconnect(state: &mut State, request: &Request<'_>) -> Result<Ste
     let removed = trees.by_id.remove(&tree_id);
     let removed = removed.ok_or(NtStatus::NETWORK_NAME_DELETED)?;
     state.close_all(|open| open.session_id == session_id && open.tree_id == tree_id);
-    if let TreeConnect::Files { token } = removed {
+    if let TreeConnect::Files { token, .. } = removed {
         state.errands.push(FileWork::DisconnectTree(token));
     }
     Step::body(&tree_disconnect::Response::default())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// The most message ids that a client can hold unused at a time.
-pub const CREDITS_MAX: u64 = 512;
+pub const CREDITS_MAX: u64 = 8192;
 
 /// A message id that was used before, or that was never granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

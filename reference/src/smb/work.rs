@@ -12,6 +12,10 @@ use fsrvp_wire::smb2::fscc::{FileAttributes, FileTime};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EffectId(pub u64);
 
+/// Names a connection of one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
 /// Names a connected share of one connection, for the one who does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TreeToken(pub u64);
@@ -27,6 +31,20 @@ pub enum Effect {
     File(FileWork),
     /// Answered by [`crate::smb::Connection::handle_reply`].
     Call(RpcCall),
+    /// Answered by [`crate::smb::Connection::handle_completion`] with [`FileDone::Nothing`], when
+    /// [`crate::smb::Connection::handle_replaced`] was called there and what it led to is done.
+    EndSession(Replaced),
+}
+
+/// MS-SMB2 3.3.5.5.3: a session of another connection, whose client came back by a new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// Where the session is.
+    pub connection: ConnectionId,
+    /// The session.
+    pub session_id: u64,
+    /// Who came back; a session of somebody else stays.
+    pub user: String,
 }
 
 /// An FSRVP call that came through a pipe.
@@ -155,6 +173,8 @@ pub enum FileDone {
     Tree {
         /// The most that the user may do there.
         maximal_access: AccessMask,
+        /// Whether requests to it have to be encrypted.
+        encrypts: bool,
     },
     /// A file is open.
     Opened {

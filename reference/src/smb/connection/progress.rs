@@ -33,8 +33,11 @@ impl Connection {
                 is_sealed: chain.sealer.is_some(),
                 message: &message,
             };
-            let (step, signer) = match dispatch::admit(&mut self.state, &request) {
-                Err(status) => (Err(status), None),
+            let admitted = dispatch::admit(&mut self.state, &request);
+            let is_of_session = admitted.is_ok();
+            let (step, signer) = match admitted {
+                // What is related to nothing fails for that, whatever session it names.
+                Err(status) => (Err(related.err().unwrap_or(status)), None),
                 Ok(Admitted { signer }) => {
                     let step = related.and_then(|_| dispatch::serve(&mut self.state, &request));
                     (step, signer)
@@ -42,6 +45,7 @@ impl Connection {
             };
             let waiting = Waiting {
                 file_id: request.meant_file.get(),
+                is_of_session,
                 header: request.header,
                 signer,
                 interim_at: now.monotonic.saturating_add(limits::INTERIM_AFTER),
@@ -81,6 +85,12 @@ impl Connection {
                 self.works.insert(effect, (id, then));
                 return false;
             }
+            Ok(Step::EndSession(replaced, then)) => {
+                chain.waiting = Some(waiting);
+                let effect = self.push_effect(Effect::EndSession(replaced));
+                self.works.insert(effect, (id, then));
+                return false;
+            }
             Ok(Step::Pipe(wait)) => {
                 chain.waiting = Some(waiting);
                 self.pipe_waits.push((id, wait));
@@ -100,7 +110,7 @@ impl Connection {
             file_id: reply.file_id.or(waiting.file_id),
             ..reply
         };
-        chain.answer(waiting.header, reply, waiting.signer, credits);
+        chain.answer(waiting, reply, credits);
         true
     }
 

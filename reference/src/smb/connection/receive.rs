@@ -83,6 +83,7 @@ impl Connection {
             }
         };
         let mut served = Vec::new();
+        let mut weight = 0;
         for message in messages {
             let Ok(header) = Header::parse(message) else {
                 return self.close("a header that does not parse");
@@ -108,6 +109,9 @@ impl Connection {
                 tracing::debug!(%error, "window");
                 return self.close("a message id outside of the window");
             }
+            // What a request paid for is the most that it brings or that its answer takes.
+            let paid = usize::from(header.credit_charge) * limits::CREDIT_LEN;
+            weight += message.len().max(paid);
             served.push(message.to_vec());
         }
         if served.is_empty() {
@@ -115,7 +119,7 @@ impl Connection {
         }
         self.last_chain += 1;
         let id = ChainId(self.last_chain);
-        self.chains.insert(id, Chain::new(served, sealer));
+        self.chains.insert(id, Chain::new(served, sealer, weight));
         self.advance(id, now);
         self.settle(now);
     }
@@ -132,7 +136,7 @@ impl Connection {
                 self.send(&message);
             }
             Step::Disconnect(why) => self.close(why),
-            Step::Work(..) | Step::Pipe(_) => {}
+            Step::Work(..) | Step::EndSession(..) | Step::Pipe(_) => {}
         }
     }
 

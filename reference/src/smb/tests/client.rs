@@ -3,7 +3,7 @@
 use crate::agent::Now;
 use crate::config::{Encryption, Signing, UserConfig};
 use crate::smb::work::{FileDone, FileInfo, FileResult, FileWork};
-use crate::smb::{Connection, Effect, EffectId, Server};
+use crate::smb::{Connection, Effect, EffectId, Replaced, Server};
 use crate::users::Users;
 use fsrvp_wire::auth::ntlm::{self, Credentials, InitiatorOptions, InitiatorRandom};
 use fsrvp_wire::auth::spnego;
@@ -30,9 +30,16 @@ use uuid::Uuid;
 pub(super) const USER: &str = "admin";
 /// Its password.
 pub(super) const PASSWORD: &str = "AdminPass1!";
+/// A share whose requests have to be encrypted.
+pub(super) const ENCRYPTED: &str = "vault";
 
 pub(super) struct Client {
+    pub(super) server: Arc<Server>,
     pub(super) connection: Connection,
+    /// What the next logon takes the place of.
+    pub(super) previous_session_id: u64,
+    /// What it led to.
+    pub(super) replaced: Option<Replaced>,
     pub(super) now: Now,
     pub(super) next_message_id: u64,
     pub(super) session_id: u64,
@@ -68,6 +75,11 @@ impl Client {
             encryption,
             Arc::new(users),
         );
+        Client::to(Arc::new(server))
+    }
+
+    /// A client of this server.
+    pub(super) fn to(server: Arc<Server>) -> Self {
         let mut counter = 0_u8;
         let entropy = move |bytes: &mut [u8]| {
             counter += 1;
@@ -79,7 +91,10 @@ impl Client {
         };
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         Client {
-            connection: Connection::new(Arc::new(server), address, Box::new(entropy), now),
+            connection: Connection::new(Arc::clone(&server), address, Box::new(entropy), now),
+            server,
+            previous_session_id: 0,
+            replaced: None,
             now,
             next_message_id: 0,
             session_id: 0,
@@ -275,11 +290,20 @@ impl Client {
             let request = session_setup::Request {
                 security_mode: session_setup::SecurityMode::SIGNING_ENABLED,
                 security_buffer: token,
+                previous_session_id: self.previous_session_id,
                 ..session_setup::Request::default()
             };
             let message = self.message(&request);
             preauth.update(&message);
             self.send(&message);
+            if let Some((id, Effect::EndSession(replaced))) = self.connection.poll_effect() {
+                assert!(
+                    self.connection.poll_output().is_none(),
+                    "answered too early"
+                );
+                self.replaced = Some(replaced);
+                self.done(id, Ok(FileDone::Nothing));
+            }
             let (header, answer) = self.receive_one();
             if header.status == NtStatus::SUCCESS {
                 let key = initiator.session_key().expect("a session key");
@@ -324,7 +348,11 @@ impl Client {
             self.tree_is_disk = true;
             assert!(matches!(work, FileWork::ConnectTree { .. }));
             let maximal_access = AccessMask::FILE_ALL_ACCESS;
-            self.done(id, Ok(FileDone::Tree { maximal_access }));
+            let tree = FileDone::Tree {
+                maximal_access,
+                encrypts: share == ENCRYPTED,
+            };
+            self.done(id, Ok(tree));
         }
         let (header, _) = self.receive_one();
         self.tree_id = header.tree_id;
@@ -335,7 +363,7 @@ impl Client {
     pub(super) fn work(&mut self) -> Option<(EffectId, FileWork)> {
         match self.connection.poll_effect()? {
             (id, Effect::File(work)) => Some((id, work)),
-            (_, Effect::Call(call)) => panic!("not file work but {call:?}"),
+            (_, other) => panic!("not file work but {other:?}"),
         }
     }
 

@@ -183,3 +183,27 @@ fn opens_are_checked_before_anything_is_done() {
         assert!(client.work().is_none());
     }
 }
+
+#[test]
+fn what_is_related_to_nothing_fails_to_the_end_of_the_frame() {
+    let mut client = Client::connected(Dialect::SMB_3_1_1, "data");
+    let file_id = client.open("file");
+    let first = related(&mut client, Command::ECHO);
+    let second = related(&mut client, Command::CLOSE);
+    let end = close::Request {
+        file_id,
+        ..close::Request::default()
+    };
+    let frame = client.compound(vec![
+        (first.clone(), echo::Request::default().emit(&first)),
+        (second.clone(), end.emit(&second)),
+    ]);
+    client.send(&frame);
+    assert!(client.work().is_none());
+    for message in client.receive().expect("the answers") {
+        assert_eq!(
+            client.checked(message).0.status,
+            NtStatus::INVALID_PARAMETER
+        );
+    }
+}

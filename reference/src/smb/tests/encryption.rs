@@ -1,7 +1,8 @@
 //! MS-SMB2 3.3.5.2.1.1, 3.3.5.2.9, 3.3.4.1.4.
 
-use super::client::{Client, PASSWORD, USER, offered_contexts};
+use super::client::{Client, ENCRYPTED, PASSWORD, USER, offered_contexts, open_request};
 use crate::config::Encryption;
+use crate::smb::work::FileWork;
 use fsrvp_wire::security::Cipher;
 use fsrvp_wire::smb2::negotiate::Dialect;
 use fsrvp_wire::smb2::negotiate_contexts::{
@@ -131,4 +132,37 @@ fn a_key_opens_its_own_session_only() {
         client.send(&message);
         assert!(client.connection.is_closed());
     }
+}
+
+#[test]
+fn a_share_that_encrypts_is_closed_to_those_who_cannot() {
+    for dialect in [Dialect::SMB_2_0_2, Dialect::SMB_2_1] {
+        let mut client = Client::new();
+        client.negotiate(&[dialect]);
+        assert_eq!(client.log_on(USER, PASSWORD), NtStatus::SUCCESS);
+        assert_eq!(client.connect(ENCRYPTED), NtStatus::ACCESS_DENIED);
+        let forgotten = client.work().map(|(_, work)| work);
+        assert!(matches!(forgotten, Some(FileWork::DisconnectTree(_))));
+    }
+}
+
+#[test]
+fn a_share_that_encrypts_takes_no_bare_request() {
+    let mut client = logged_on(Encryption::Allowed, &CIPHERS);
+    // The way in is open, since only its answer tells the client.
+    assert_eq!(client.connect(ENCRYPTED), NtStatus::SUCCESS);
+    for status in [
+        client.status(&open_request("file")),
+        client.status(&tree_disconnect::Request::default()),
+    ] {
+        assert_eq!(status, NtStatus::ACCESS_DENIED);
+    }
+    assert!(client.work().is_none());
+    // Other shares of the same session are not concerned.
+    let encrypted = client.tree_id;
+    assert_eq!(client.connect("data"), NtStatus::SUCCESS);
+    client.open("file");
+    client.tree_id = encrypted;
+    client.seals = true;
+    client.open("file");
 }

@@ -3,6 +3,7 @@
 use super::client::Client;
 use crate::smb::limits;
 use crate::smb::window::CREDITS_MAX;
+use crate::smb::work::FileDone;
 use fsrvp_wire::smb2::negotiate::Dialect;
 use fsrvp_wire::smb2::{Body, Command, Header, HeaderFlags, NtStatus, echo, read};
 use proptest::prelude::*;
@@ -23,7 +24,7 @@ fn a_frame_too_long_is_refused_by_its_first_bytes() {
         "a client that has logged on may send more"
     );
     let mut client = Client::connected(Dialect::SMB_3_1_1, "data");
-    client.connection.handle_bytes(&[0, 0x20, 0, 0], client.now);
+    client.connection.handle_bytes(&[0, 0x81, 0, 1], client.now);
     assert!(client.connection.is_closed());
 }
 
@@ -95,6 +96,36 @@ fn a_client_that_has_too_much_waiting_is_not_read_any_more() {
     assert_eq!(sent, limits::CHAINS_MAX);
     let (id, _) = client.work().expect("an open");
     client.done(id, Err(NtStatus::ACCESS_DENIED));
+    assert!(client.connection.wants_input());
+}
+
+#[test]
+fn what_waits_is_bounded_by_what_it_paid_for() {
+    let mut client = Client::connected(Dialect::SMB_3_1_1, "data");
+    let file_id = client.open("file");
+    let mut header = client.header(Command::ECHO);
+    header.credits = u16::MAX;
+    let message = client.finish(echo::Request::default().emit(&header));
+    client.send(&message);
+    client.receive_one();
+    let charge = u16::try_from(limits::TRANSFER_MAX / limits::CREDIT_BYTES).expect("a charge");
+    let mut sent = 0;
+    while client.connection.wants_input() {
+        let request = read::Request {
+            length: limits::TRANSFER_MAX,
+            file_id,
+            ..read::Request::default()
+        };
+        let mut header = client.header(Command::READ);
+        header.credit_charge = charge;
+        client.next_message_id += u64::from(charge) - 1;
+        let message = client.finish(request.emit(&header));
+        client.send(&message);
+        sent += 1;
+    }
+    assert_eq!(sent, limits::WAITING_BYTES_MAX / 8 / 1024 / 1024);
+    let (id, _) = client.work().expect("a read");
+    client.done(id, Ok(FileDone::Data(vec![7; 8 * 1024 * 1024])));
     assert!(client.connection.wants_input());
 }
 

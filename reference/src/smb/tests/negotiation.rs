@@ -28,7 +28,7 @@ fn the_best_common_dialect_is_chosen() {
         );
         let large = response.capabilities.contains(Capabilities::LARGE_MTU);
         assert_eq!(large, chosen != D::SMB_2_0_2);
-        let transfer_max = if large { 1 << 20 } else { 1 << 16 };
+        let transfer_max = if large { 8 << 20 } else { 1 << 16 };
         assert_eq!(response.max_read_size, transfer_max);
     }
 }

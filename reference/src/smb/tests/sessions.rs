@@ -1,6 +1,7 @@
 //! MS-SMB2 3.3.5.2.4, 3.3.5.2.9, 3.3.5.5 to 3.3.5.8: logons, signatures, shares.
 
 use super::client::{Client, PASSWORD, USER};
+use crate::smb::Replaced;
 use crate::smb::limits;
 use crate::smb::work::{FileDone, FileWork};
 use fsrvp_wire::smb2::negotiate::Dialect;
@@ -8,6 +9,7 @@ use fsrvp_wire::smb2::session_setup::{self, SessionSetupFlags};
 use fsrvp_wire::smb2::{
     Body, Command, HeaderFlags, NtStatus, close, echo, logoff, tree_connect, tree_disconnect,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 fn negotiated() -> Client {
@@ -37,7 +39,7 @@ fn bytes_that_are_no_token_are_refused() {
         security_buffer: vec![0x60, 0x99, 1, 2, 3],
         ..session_setup::Request::default()
     };
-    assert_eq!(client.status(&request), NtStatus::LOGON_FAILURE);
+    assert_eq!(client.status(&request), NtStatus::INVALID_PARAMETER);
 }
 
 #[test]
@@ -48,6 +50,44 @@ fn sessions_cannot_be_bound_to_further_connections() {
         ..session_setup::Request::default()
     };
     assert_eq!(client.status(&request), NtStatus::REQUEST_NOT_ACCEPTED);
+}
+
+#[test]
+fn a_client_that_comes_back_ends_its_session_of_before() {
+    let mut before = Client::connected(Dialect::SMB_3_1_1, "data");
+    before.open("file");
+    let mut after = Client::to(Arc::clone(&before.server));
+    after.negotiate(&[Dialect::SMB_3_1_1]);
+    after.previous_session_id = before.session_id;
+    assert_eq!(after.log_on(USER, PASSWORD), NtStatus::SUCCESS);
+    assert_ne!(after.session_id, before.session_id);
+    let replaced = after.replaced.take().expect("the session of before");
+    assert_eq!(replaced.connection, before.connection.id());
+    let of_another = Replaced {
+        user: "eve".to_owned(),
+        ..replaced.clone()
+    };
+    before.connection.handle_replaced(&of_another, before.now);
+    assert!(before.work().is_none());
+    before.connection.handle_replaced(&replaced, before.now);
+    assert!(matches!(before.work(), Some((_, FileWork::Close(_)))));
+    assert!(matches!(
+        before.work(),
+        Some((_, FileWork::DisconnectTree(_)))
+    ));
+    assert_eq!(
+        before.status(&echo::Request::default()),
+        NtStatus::USER_SESSION_DELETED
+    );
+    assert_eq!(after.status(&echo::Request::default()), NtStatus::SUCCESS);
+}
+
+#[test]
+fn a_session_that_is_not_there_is_not_replaced() {
+    let mut client = negotiated();
+    client.previous_session_id = 0x1234;
+    assert_eq!(client.log_on(USER, PASSWORD), NtStatus::SUCCESS);
+    assert!(client.replaced.is_none());
 }
 
 #[test]
