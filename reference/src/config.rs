@@ -577,7 +577,7 @@ mod tests {
             "name = ''",
             "name = 'MUCHTOOLONGANAME'",
             "timers = { scale = 0.0 }",
-            "profile = 'windows'",
+            "profile = 'vista'",
             "[[share]]\nname = 'IPC$'\npath = 'x'",
             "encryption = 'off'\n[[share]]\nname = 'a'\npath = 'x'\nencryption = 'required'",
             "[[share]]\nname = 'a'\npath = 'x'\nencryption = 'off'",
