@@ -113,12 +113,17 @@ fn simpler(step: &Step) -> Vec<Simpler> {
     if !matches!(step.action, Action::Call(_)) {
         return all;
     }
-    let changes: [fn(&mut CallTemplate); 6] = [
+    let changes: [fn(&mut CallTemplate); 7] = [
         |call| call.share = default_share(call),
         |call| call.context = Context::CTX_BACKUP,
         |call| call.client_id = IdRef::New,
         |call| call.timeout_ms = 60_000,
         |call| call.level = 1,
+        |call| {
+            if matches!(call.copy, IdRef::Saved(_) | IdRef::New) {
+                call.copy = IdRef::Unknown;
+            }
+        },
         |call| {
             if call.set == IdRef::New {
                 call.set = IdRef::Unknown;

@@ -8,7 +8,7 @@ use super::{Durations, Server, finding};
 use crate::flow::{Answer, Exchange};
 use crate::outcome::Finding;
 use crate::requirement::{Catalogue, Role};
-use fsrvp_wire::fsrvp::{Hresult, Reply};
+use fsrvp_wire::fsrvp::{FSRVP_RPC_VERSION_1, Hresult, Opnum, Reply};
 use fsrvp_wire::ndr::WideString;
 use uuid::Uuid;
 
@@ -108,17 +108,17 @@ impl<'c> Live<'c> {
     }
 
     fn permits(&self, exchange: &Exchange, code: Hresult) -> bool {
-        let Some(reply) = answer_with(exchange, code) else {
-            return false;
-        };
-        let mut other = exchange.clone();
-        other.answer = Answer::Reply(reply);
-        let (judged, _) = self.server.clone().exchange(&other, true, self.durations);
-        judged
-            .iter()
-            // A mapping cannot be made up; whether it is there says nothing of the code.
-            .filter(|judged| self.is_servers(judged) && judged.requirement != "FSRVP-2.2.3.1-01")
-            .all(|judged| !matches!(judged.ruling, Ruling::Broken { .. }))
+        answers_with(exchange.opnum, code).into_iter().any(|reply| {
+            let mut other = exchange.clone();
+            other.answer = Answer::Reply(reply);
+            let (judged, _) = self.server.clone().exchange(&other, true, self.durations);
+            judged
+                .iter()
+                // A mapping cannot be made up; whether it is there says nothing of the code.
+                .filter(|judged| judged.requirement != "FSRVP-2.2.3.1-01")
+                .filter(|judged| self.is_servers(judged))
+                .all(|judged| !matches!(judged.ruling, Ruling::Broken { .. }))
+        })
     }
 
     fn is_servers(&self, judged: &Judged) -> bool {
@@ -153,26 +153,31 @@ impl<'c> Live<'c> {
     }
 }
 
-/// The answer that was given, with this code; out parameters are as a server would set them.
-fn answer_with(exchange: &Exchange, code: Hresult) -> Option<Reply> {
-    if let Answer::Reply(reply) = &exchange.answer
-        && reply.status() == code
-    {
-        return Some(reply.clone());
-    }
-    let mut reply = Reply::failure(exchange.opnum, code)?;
+/// Answers with this code, with out parameters as a server could set them.
+fn answers_with(opnum: Opnum, code: Hresult) -> Vec<Reply> {
     // Some id that nobody has.
     let fresh = Uuid::from_u128(0x0f7e_57ed_0000_4000_8000_0000_0000_0001);
+    let Some(mut reply) = Reply::failure(opnum, code) else {
+        return Vec::new();
+    };
     match &mut reply {
-        Reply::StartShadowCopySet(reply) if code.is_success() => {
-            reply.shadow_copy_set_id.0 = fresh;
+        _ if !code.is_success() => {}
+        Reply::GetSupportedVersion(reply) => {
+            reply.min_version = FSRVP_RPC_VERSION_1;
+            reply.max_version = FSRVP_RPC_VERSION_1;
         }
-        Reply::AddToShadowCopySet(reply) if code.is_success() => reply.shadow_copy_id.0 = fresh,
-        Reply::IsPathSupported(reply) if code.is_success() => {
+        Reply::StartShadowCopySet(reply) => reply.shadow_copy_set_id.0 = fresh,
+        Reply::AddToShadowCopySet(reply) => reply.shadow_copy_id.0 = fresh,
+        Reply::IsPathSupported(reply) => {
             reply.supported_by_this_provider = 1;
             reply.owner_machine_name = Some(WideString::from_text("SERVER"));
         }
+        Reply::IsPathShadowCopied(absent) => {
+            let mut present = absent.clone();
+            present.shadow_copy_present = 1;
+            return vec![Reply::IsPathShadowCopied(present), reply];
+        }
         _ => {}
     }
-    Some(reply)
+    vec![reply]
 }

@@ -12,3 +12,4 @@ mod robust;
 mod server;
 mod tidy;
 mod timeline;
+mod wrong;

@@ -91,7 +91,7 @@ pub use status::{AgentStatus, Holder, TimerStatus};
 pub use timer::Durations;
 pub use wrong::Fault;
 
-use fsrvp_wire::fsrvp::{Call, Context, Reply};
+use fsrvp_wire::fsrvp::{Call, Context, Opnum, Reply};
 use long::Long;
 use plan::Plan;
 use std::collections::VecDeque;
@@ -112,6 +112,8 @@ pub struct AgentConfig {
     pub versions: (u32, u32),
     /// Where the server parts from the text on purpose.
     pub deviations: Deviations,
+    /// What the agent does wrong on purpose.
+    pub faults: Vec<Fault>,
 }
 
 /// A call that waits until the plan in hand, or work on its set, is done.
@@ -152,6 +154,8 @@ pub struct Agent {
     effects: VecDeque<(EffectId, Effect)>,
     replies: VecDeque<(CallToken, Reply)>,
     last_effect: u64,
+    /// The method that is being judged, or was last.
+    judged: Opnum,
 }
 
 impl Agent {
@@ -164,7 +168,7 @@ impl Agent {
         restored: State,
     ) -> Agent {
         Agent {
-            config,
+            config: wrong::bend_config(config),
             ids,
             catalogue,
             session: Session::default(),
@@ -180,6 +184,7 @@ impl Agent {
             effects: VecDeque::new(),
             replies: VecDeque::new(),
             last_effect: 0,
+            judged: Opnum::GetSupportedVersion,
         }
     }
 
@@ -235,7 +240,9 @@ impl Agent {
 
     /// The next reply to send.
     pub fn poll_reply(&mut self) -> Option<(CallToken, Reply)> {
-        self.replies.pop_front()
+        let (token, mut reply) = self.replies.pop_front()?;
+        self.bend_reply(&mut reply);
+        Some((token, reply))
     }
 
     /// When [`Agent::handle_timeout`] wants to be called; `None` where nothing is due ever.

@@ -146,7 +146,9 @@ impl Agent {
                     return;
                 }
                 Some(Step::Apply) => {
-                    if let Some(change) = plan.change.take() {
+                    if let Some(mut change) = plan.change.take() {
+                        let reply = plan.replies.first().map(|(_, reply)| reply.clone());
+                        self.bend_change(reply.as_ref(), &mut change);
                         self.log_change(&change);
                         self.state = change.state;
                         self.session = change.session;

@@ -64,6 +64,11 @@ impl Timer {
         self.limit = duration;
     }
 
+    /// How long it was started for.
+    pub(super) fn limit(self) -> Duration {
+        self.limit
+    }
+
     /// How it stands at `now`; `None` while it does not run.
     pub(super) fn status(self, now: Duration) -> Option<TimerStatus> {
         Some(TimerStatus {

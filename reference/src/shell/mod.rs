@@ -348,6 +348,7 @@ fn agent_config(config: &Config) -> AgentConfig {
         owner_machine_name: config.name.clone(),
         retry_limit: RETRY_LIMIT,
         versions: (FSRVP_RPC_VERSION_1, FSRVP_RPC_VERSION_1),
+        faults: config.faults.clone(),
         deviations: deviations(config.profile),
     }
 }

@@ -21,7 +21,7 @@ pub(super) const CASE_MAX: Duration = Duration::from_secs(600);
 
 /// Cases and the target that they are played against.
 pub struct Bench {
-    pub(super) library: Library,
+    pub(super) library: Arc<Library>,
     /// `None`: every worker starts an embedded server.
     pub(super) foreign: Option<(Target, KnownDeviations)>,
     /// Who the embedded servers behave like, and what is known of those.
@@ -63,13 +63,26 @@ impl Bench {
             None => random_seed().map_err(CheckError::Runtime)?,
         };
         Ok(Bench {
-            library,
+            library: Arc::new(library),
             foreign,
             embedded,
             seed,
             interrupted: Arc::default(),
             faults: options.faults.clone(),
         })
+    }
+
+    /// The same cases against embedded servers with these faults.
+    #[must_use]
+    pub fn with_faults(&self, faults: &[Fault]) -> Bench {
+        Bench {
+            library: Arc::clone(&self.library),
+            foreign: None,
+            embedded: self.embedded.clone(),
+            seed: self.seed,
+            interrupted: Arc::default(),
+            faults: faults.to_vec(),
+        }
     }
 
     /// The cases, in the order of their ids.

@@ -91,7 +91,10 @@ impl Worker<'_> {
         mut tally: Option<&mut Lifecycles>,
     ) -> Option<(usize, Breach)> {
         let mut breach = None;
-        let known = self.bench.foreign.as_ref().map(|(_, known)| known);
+        let known = match &self.bench.foreign {
+            Some((_, known)) => known,
+            None => &self.bench.embedded.1,
+        };
         let mut watch = |step: usize, exchange: &Exchange, live: &mut Live<'_>| {
             let judgement = live.judge(exchange);
             if let Some(tally) = &mut tally {
@@ -99,10 +102,8 @@ impl Worker<'_> {
             }
             for finding in judgement.findings {
                 let ids = [finding.requirement.clone()];
-                let is_known = known.is_some_and(|known| {
-                    let mut entries = known.entries().iter();
-                    entries.any(|entry| entry.is_about("", &ids, Some(exchange.opnum)))
-                });
+                let mut entries = known.entries().iter();
+                let is_known = entries.any(|entry| entry.is_about("", &ids, Some(exchange.opnum)));
                 match (&mut tally, is_known) {
                     (Some(tally), true) => tally.known += 1,
                     (_, true) => {}

@@ -3,7 +3,7 @@
 use super::Turn;
 use crate::agent::plan::TimerChange;
 use crate::agent::{
-    Agent, AgentError, CallToken, Deviation, MappedShare, Now, ShadowCopy, ShadowCopySet,
+    Agent, AgentError, CallToken, Deviation, Fault, MappedShare, Now, ShadowCopy, ShadowCopySet,
     ShareInfo, Status, unc,
 };
 use fsrvp_wire::fsrvp::add_to_shadow_copy_set::{Request, Response};
@@ -25,13 +25,16 @@ impl Agent {
             request.shadow_copy_set_id,
             &[Status::Started, Status::Added],
         )?;
-        if self.is_in(set, &share) {
+        if self.is_in(set, &share) && !self.is_wrong(Fault::SameStoreAccepted) {
             // Step 6 stops the timer and starts it again, shorter than it may have been.
             let duration = self.config.durations.add_exists;
             self.set_timer(TimerChange::Start(duration), now);
             return Err(AgentError::AlreadyExists);
         }
-        let id = ShadowCopyId(self.ids.new_id());
+        let id = ShadowCopyId(
+            self.old_id(Fault::CopyIdReused)
+                .unwrap_or_else(|| self.ids.new_id()),
+        );
         let copy = ShadowCopy {
             id,
             volume_name: share.volume_name,

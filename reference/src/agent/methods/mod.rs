@@ -16,7 +16,7 @@ mod start_shadow_copy_set;
 
 use super::plan::{Change, Plan, TimerChange};
 use super::{
-    Agent, AgentError, CallToken, Deviation, Effect, MappedShare, Missing, Now, Session,
+    Agent, AgentError, CallToken, Deviation, Effect, Fault, MappedShare, Missing, Now, Session,
     ShadowCopy, ShadowCopySet, ShareInfo, State, Status, Support, Waiting, unc,
 };
 use fsrvp_wire::fsrvp::{Call, Opnum, Reply, ShadowCopySetId};
@@ -46,10 +46,14 @@ impl Agent {
             self.note_timer(opnum);
         }
         match turn {
-            Ok(Turn::Answer(reply)) => self.reply(token, reply),
+            Ok(Turn::Answer(reply)) => {
+                self.extend_timer(Fault::QueriesExtend, now);
+                self.reply(token, reply);
+            }
             Ok(Turn::Plan(plan)) => self.begin(plan, now),
             Ok(Turn::Waits) => {}
             Err(error) => {
+                self.extend_timer(Fault::RefusalsExtend, now);
                 self.refuse(token, opnum, &error);
                 // The union's discriminant is the level that was asked for, in a refusal as well.
                 let refusal = self.replies.back_mut().map(|(_, reply)| reply);
@@ -63,10 +67,11 @@ impl Agent {
     fn judge(&mut self, waiting: Waiting, now: Now) -> Result<Turn, AgentError> {
         let Waiting {
             token,
-            caller,
-            call,
+            mut caller,
+            mut call,
             arrived,
         } = waiting;
+        self.bend_call(&mut call, &mut caller);
         if !self.config.deviations.permit(&caller) {
             return Err(AgentError::AccessDenied);
         }
@@ -129,7 +134,7 @@ impl Agent {
         allowed: &[Status],
     ) -> Result<&ShadowCopySet, AgentError> {
         let set = self.known_set(id)?;
-        if allowed.contains(&set.status) {
+        if allowed.contains(&set.status) || self.forgives(set.status) {
             Ok(set)
         } else {
             Err(AgentError::BadState(set.status))
@@ -204,7 +209,9 @@ impl Agent {
         let is_forgotten = self.timer_has_no_set && self.deviates(Deviation::TimerForgetsItsSet);
         let taken = self.state.unfinished_before(ends_at);
         let Some(set) = taken.filter(|_| !is_forgotten).cloned() else {
-            self.session = session;
+            if !self.is_wrong(Fault::ExpiryKeepsContext) {
+                self.session = session;
+            }
             return;
         };
         tracing::info!(set = %set.id, from = ?set.status, "set gone");
@@ -213,8 +220,10 @@ impl Agent {
         // Where this cannot be stored, the set is gone all the same, and the next start finds it
         // without its shares and copies. Calls wait for it all the same, so that none is answered
         // by what is not yet stored, and none finds the exposed shares still there.
-        self.state = self.state.without(set.id);
-        self.session = session;
+        self.state = self.left_by_expiry(set.id);
+        if !self.is_wrong(Fault::ExpiryKeepsContext) {
+            self.session = session;
+        }
         let persist = Effect::Persist(self.state.clone());
         self.begin(Plan::of_effects([persist, removal(&set)]), now);
     }

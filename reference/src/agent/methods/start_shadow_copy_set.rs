@@ -2,7 +2,7 @@
 
 use super::Turn;
 use crate::agent::plan::TimerChange;
-use crate::agent::{Agent, AgentError, CallToken, Deviation, Now, ShadowCopySet, Status};
+use crate::agent::{Agent, AgentError, CallToken, Deviation, Fault, Now, ShadowCopySet, Status};
 use fsrvp_wire::fsrvp::start_shadow_copy_set::{Request, Response};
 use fsrvp_wire::fsrvp::{Hresult, Reply, ShadowCopySetId};
 use std::time::Duration;
@@ -26,12 +26,16 @@ impl Agent {
             false => Status::Recovered,
         };
         let is_blocked = |until: Duration| now.monotonic < until;
-        if self.state.unfinished_before(ends_at).is_some()
+        let has_set = self.state.unfinished_before(ends_at).is_some();
+        if (has_set && !self.is_wrong(Fault::SecondSetAccepted))
             || self.start_blocked_until.is_some_and(is_blocked)
         {
             return Err(AgentError::InProgress);
         }
-        let id = ShadowCopySetId(self.ids.new_id());
+        let id = ShadowCopySetId(
+            self.old_id(Fault::SetIdReused)
+                .unwrap_or_else(|| self.ids.new_id()),
+        );
         let mut state = self.state.clone();
         state.sets.push(ShadowCopySet {
             id,

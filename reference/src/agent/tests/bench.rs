@@ -113,6 +113,7 @@ impl Bench {
             retry_limit: 5,
             versions: (1, 1),
             deviations,
+            faults: Vec::new(),
         };
         let first_id = stored.sets.len() as u128 * 1000;
         Bench {
