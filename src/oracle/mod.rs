@@ -12,6 +12,7 @@ mod clients;
 mod codes;
 mod history;
 mod live;
+mod loss;
 mod moment;
 mod names;
 mod order;
@@ -23,6 +24,7 @@ mod tests;
 mod timer;
 
 pub use live::{Judgement, Live};
+pub use loss::{Loss, LossCause};
 pub use moment::{Countdown, Moment, Standing};
 pub use order::weight;
 pub use timer::Durations;
@@ -31,8 +33,9 @@ use crate::flow::{Event, Exchange};
 use crate::outcome::Finding;
 use crate::requirement::{Catalogue, RequirementId, Role};
 use client::Departure;
-use fsrvp_wire::fsrvp::ShadowCopySetId;
+use fsrvp_wire::fsrvp::{Opnum, ShadowCopySetId};
 use history::History;
+use loss::Place;
 use order::{Happening, Turn};
 use rule::{Act, Ruling, Scene};
 use server::Judged;
@@ -73,6 +76,8 @@ pub struct Oracle {
     findings: Vec<Finding>,
     /// What was known around each exchange, where somebody follows.
     moments: Option<Vec<Moment>>,
+    /// What servers had let go of by the end.
+    losses: Vec<Loss>,
     end: Duration,
 }
 
@@ -100,6 +105,7 @@ impl Oracle {
             servers: BTreeMap::new(),
             findings: Vec::new(),
             moments: None,
+            losses: Vec::new(),
             end: Duration::ZERO,
         }
     }
@@ -115,6 +121,11 @@ impl Oracle {
             .as_mut()
             .map(std::mem::take)
             .unwrap_or_default()
+    }
+
+    /// The sets that servers had certainly let go of when the capture ended, and no call showed it.
+    pub fn losses_at_end(&mut self) -> Vec<Loss> {
+        std::mem::take(&mut self.losses)
     }
 
     /// Judges what came so far, but for what may overlap with something that comes later.
@@ -273,7 +284,12 @@ impl Oracle {
         let Some(server) = self.servers.get_mut(&address) else {
             return;
         };
-        server.history.advance(self.durations, self.end, self.end);
+        let place = Place {
+            server: address,
+            frame: None,
+        };
+        let history = &mut server.history;
+        let losses = history.advance_telling(self.durations, self.end, self.end, place);
         let mut found = Vec::new();
         for (client, id, set) in server.history.clients.unfinished() {
             let Some(departure) = server.departure(client, id, set) else {
@@ -281,6 +297,7 @@ impl Oracle {
             };
             found.push((set.clone(), client::abandoned(id, set, departure)));
         }
+        self.losses.extend(losses);
         for (set, judged) in found {
             let (stream, frame, time) = set.last;
             let id = RequirementId(judged.requirement.to_owned());
@@ -327,7 +344,12 @@ impl Server {
         let asked = exchange.request_evidence.time;
         let answered = exchange.answer_evidence.time.max(asked);
         let timer = self.history.timer();
-        self.history.advance(durations, asked, answered);
+        let place = Place {
+            server: exchange.link.server,
+            frame: exchange.request_evidence.frames.first().copied(),
+        };
+        let history = &mut self.history;
+        let mut losses = history.advance_telling(durations, asked, answered, place);
         let timer = Countdown::of(timer, self.history.timer(), durations, asked);
         let whole_stream = !self.leaky.contains(&exchange.link.stream);
         let from_start = exchange.dialect.is_some() && exchange.rpc_auth.is_some() && whole_stream;
@@ -349,23 +371,23 @@ impl Server {
         let set = act.set_id().or_else(|| act.made());
         let was = self.was(&act, set, fits);
         let before = Standing::of(&self.history, set, was);
+        let unfinished = match act.is(Opnum::SetContext) {
+            true => self.history.may_be_unfinished(),
+            false => Vec::new(),
+        };
         match act.alone {
             true => self.history.learn(&act, fits),
             false => self.history.blur(&act),
         }
         self.history.clients.learn(&act);
+        losses.extend(self.history.dropped_of(unfinished, place, asked));
         let is = set.map_or(Statuses::only(Status::Absent), |id| {
             self.history.statuses(id)
         });
         let after = Standing::of(&self.history, set, is);
         let moment = Moment {
             stream: exchange.link.stream,
-            frame: exchange
-                .request_evidence
-                .frames
-                .first()
-                .copied()
-                .unwrap_or(0),
+            frame: place.frame.unwrap_or(0),
             call_id: exchange.call_id,
             set,
             may_exist: was.or(is).meets(Statuses::ALIVE),
@@ -373,6 +395,7 @@ impl Server {
             before,
             after,
             timer,
+            losses,
         };
         (judged, moment)
     }

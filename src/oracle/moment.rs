@@ -2,6 +2,7 @@
 //! much of the Message Sequence Timer was used.
 
 use super::history::{Gone, History};
+use super::loss::Loss;
 use super::statuses::{Status, Statuses};
 use super::timer::{Durations, Timer};
 use fsrvp_wire::fsrvp::ShadowCopySetId;
@@ -29,6 +30,9 @@ pub struct Moment {
     pub after: Standing,
     /// The timer when the call came.
     pub timer: Countdown,
+    /// The sets that the server let go of before this call, or because of it, without being asked
+    /// to.
+    pub losses: Vec<Loss>,
 }
 
 /// MS-FSRVP 3.1.1.2 Status, as far as the traffic tells, in a word or two; empty where there is no

@@ -137,6 +137,14 @@ impl Timer {
         }
     }
 
+    /// When it fires, where it runs and its length is known.
+    pub(super) fn ends(self, durations: Durations) -> Option<Duration> {
+        match self {
+            Timer::Running { arm, to, .. } => Some(to.saturating_add(arm.duration(durations)?)),
+            Timer::Unknown | Timer::Stopped => None,
+        }
+    }
+
     /// The duration that `arm` starts it with, in words.
     pub(super) fn length(durations: Durations, arm: Arm) -> String {
         durations

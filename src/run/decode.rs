@@ -3,14 +3,16 @@
 mod json;
 mod judge;
 mod keys;
+mod table;
 mod text;
 mod timeline;
+mod words;
 
 use crate::capture::link::{Decapsulator, Passed};
 use crate::capture::{CaptureError, CaptureReader, Timers, unpacked};
 use crate::flow::tcp::Stamp;
 use crate::flow::{Counters, Dissector, Event};
-use crate::oracle::Moment;
+use crate::oracle::{Loss, Moment};
 use crate::outcome::{ExitStatus, Finding};
 use crate::requirement::FileError;
 use judge::Judge;
@@ -116,6 +118,14 @@ struct Totals {
     messages: Counters,
 }
 
+/// What is known when a capture ends.
+struct End<'a> {
+    /// The findings of the whole capture.
+    findings: &'a [Finding],
+    /// The sets that servers had let go of by then, and no call showed it.
+    losses: Vec<Loss>,
+}
+
 /// What prints the events.
 trait Printer {
     fn event(&mut self, capture: &str, event: &Event, out: &mut dyn Write) -> std::io::Result<()>;
@@ -124,12 +134,12 @@ trait Printer {
         false
     }
     /// Takes what was known around the exchanges since the last time; everything that was kept is
-    /// printed, as far as it was judged. `findings` are those of the whole capture, at its end.
+    /// printed, as far as it was judged. `end` is what is known at the end of the capture.
     fn moments(
         &mut self,
         _capture: &str,
         _moments: Vec<Moment>,
-        _findings: Option<&[Finding]>,
+        _end: Option<End<'_>>,
         _out: &mut dyn Write,
     ) -> std::io::Result<()> {
         Ok(())
@@ -246,7 +256,11 @@ fn decode_file(
     hand_out(&mut dissector, &mut judge, &name, printer, out)?;
     if let Some(judge) = &mut judge {
         let findings = judge.finish(clock.last);
-        printer.moments(&name, judge.moments(), Some(&findings), out)?;
+        let end = End {
+            findings: &findings,
+            losses: judge.losses_at_end(),
+        };
+        printer.moments(&name, judge.moments(), Some(end), out)?;
         if options.judge {
             printer.findings(&name, &findings, out)?;
             totals.judged(&findings);

@@ -1,6 +1,6 @@
 //! The timeline of `decode`: each call once, in the life of its set, with what was known of it.
 
-use crate::decode::{calls_in, capture_in, folders, named};
+use crate::decode::{calls_in, capture_in, folders, named, packets};
 use fsrvp::capture::Timers;
 use fsrvp::run::decode::{DecodeOptions, Format, decode};
 use std::fs;
@@ -21,13 +21,13 @@ fn printed(capture: PathBuf, format: Format, judge: bool) -> String {
 /// Frame and method of each row with a call, in the order of the frames.
 fn rows(timeline: &str) -> Vec<(u64, String)> {
     let row = |line: &str| {
-        let frame = line.get(1..7)?.trim().parse().ok()?;
-        let call = line.get(58..)?.trim_start();
-        let (method, _) = call.split_once('(')?;
-        let method = method.rsplit(' ').next()?;
+        let mut words = line.split_whitespace().filter(|word| *word != "!");
+        let frame = words.next()?.parse().ok()?;
+        words.next()?.parse::<f64>().ok()?;
+        let (method, _) = words.next()?.trim_start_matches('!').split_once('(')?;
         Some((frame, method.to_owned()))
     };
-    let calls = timeline.lines().filter(|line| !line.contains("-- "));
+    let calls = timeline.lines();
     let mut rows: Vec<_> = calls.filter_map(row).collect();
     rows.sort();
     rows
@@ -50,6 +50,19 @@ fn every_stored_capture_has_the_timeline_of_its_golden() {
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
         settings.bind(|| insta::assert_snapshot!("timeline", text));
+    }
+}
+
+/// How wide a screen is.
+const WIDTH: usize = 100;
+
+#[test]
+fn a_timeline_fits_the_screen() {
+    for folder in folders() {
+        let text = printed(capture_in(&folder), Format::Text, false);
+        for line in text.lines() {
+            assert!(line.chars().count() <= WIDTH, "too wide: {line}");
+        }
     }
 }
 
@@ -120,7 +133,50 @@ fn the_timer_is_shown_with_the_durations_of_the_server() {
     let mut out = Vec::new();
     decode(&options, &mut out).expect("the capture is whole");
     let text = String::from_utf8(out).expect("text");
-    assert!(text.contains("  fired  "), "{text}");
-    assert!(text.contains("/2  "), "{text}");
+    assert!(text.contains(" fired\n"), "{text}");
+    assert!(text.contains("/2 0%\n"), "{text}");
     assert!(!text.contains('~'), "{text}");
+    // What the timer ended stands where it ended, also where no call shows it any more.
+    assert!(
+        text.contains("-- the timer that CommitShadowCopySet started"),
+        "{text}"
+    );
+    assert!(text.contains("Committed > expired"), "{text}");
+    assert!(text.contains("Exposed > expired"), "{text}");
+}
+
+/// A pcap of Ethernet frames, a millisecond apart, without the numbers `lost`.
+fn pcap_without(packets: &[Vec<u8>], lost: &[u32], path: &Path) {
+    let mut bytes = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 0x0004_0000, 1] {
+        bytes.extend(word.to_le_bytes());
+    }
+    for (number, packet) in (1..).zip(packets) {
+        if !lost.contains(&number) {
+            let length = u32::try_from(packet.len()).expect("short");
+            for word in [0, number * 1000, length, length] {
+                bytes.extend(word.to_le_bytes());
+            }
+            bytes.extend(packet);
+        }
+    }
+    fs::write(path, bytes).expect("written");
+}
+
+#[test]
+fn a_hole_stands_in_its_place_and_hides_the_state_behind_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("lossy.pcap");
+    // The answer of CommitShadowCopySet is lost.
+    pcap_without(&packets("rpcclient-backup-ro"), &[33, 34, 35], &path);
+    let text = printed(path, Format::Text, false);
+    let (_, text) = text
+        .split_once('\n')
+        .expect("a line with the name of the file");
+    let mut settings = insta::Settings::clone_current();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    settings.set_snapshot_path(root.join("captures/rpcclient-backup-ro"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("timeline-lossy", text));
 }

@@ -2,7 +2,7 @@
 
 use crate::capture::Timers;
 use crate::flow::{Event, Segment};
-use crate::oracle::{Durations, Moment, Oracle};
+use crate::oracle::{Durations, Loss, Moment, Oracle};
 use crate::outcome::Finding;
 use crate::requirement::Catalogue;
 use std::time::Duration;
@@ -51,6 +51,11 @@ impl Judge {
     pub(super) fn finish(&mut self, end: Duration) -> Vec<Finding> {
         self.oracle.handle_time(end);
         self.oracle.finish()
+    }
+
+    /// The sets that were lost at the end, and no call showed it.
+    pub(super) fn losses_at_end(&mut self) -> Vec<Loss> {
+        self.oracle.losses_at_end()
     }
 
     /// What was known around each exchange so far.

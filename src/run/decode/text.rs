@@ -1,15 +1,12 @@
 //! For people: a timeline, one lifecycle after the other.
 
-use super::json::{dialect, method, request, response, rpc_auth, sender};
+use super::table::{self, Cells, headline, paragraph, words_of};
 use super::timeline::{Freeze, Lifecycle, Row, Timeline};
-use super::{Printer, Totals};
-use crate::case::fault_text;
-use crate::flow::{Answer, BadSignature, Event, Exchange, Gap, Request};
-use crate::oracle::{Countdown, Moment};
+use super::{End, Printer, Totals, words};
+use crate::flow::Event;
+use crate::oracle::Moment;
 use crate::outcome::Finding;
 use crate::requirement::Role;
-use fsrvp_wire::fsrvp::{Call, Context, Reply};
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::time::Duration;
@@ -21,11 +18,8 @@ pub(super) struct Text {
     timeline: Timeline,
 }
 
-/// The columns in front of each call.
-const COLUMNS: &str = "  frame     time_s  timer          set                    call";
-
 /// How many characters the bar of a freeze has.
-const BAR_LEN: u128 = 48;
+const BAR_LEN: u128 = 30;
 
 impl Printer for Text {
     fn event(&mut self, capture: &str, event: &Event, _: &mut dyn Write) -> std::io::Result<()> {
@@ -44,16 +38,18 @@ impl Printer for Text {
         &mut self,
         capture: &str,
         moments: Vec<Moment>,
-        findings: Option<&[Finding]>,
+        end: Option<End<'_>>,
         out: &mut dyn Write,
     ) -> std::io::Result<()> {
-        let lifecycles = self.timeline.lifecycles(moments, findings.is_some());
+        let is_end = end.is_some();
+        let (findings, losses) =
+            end.map_or((&[][..], Vec::new()), |end| (end.findings, end.losses));
+        let lifecycles = self.timeline.lifecycles(moments, losses, is_end);
         if lifecycles.is_empty() {
             return Ok(());
         }
-        writeln!(out, "{capture}\n{COLUMNS}")?;
+        write!(out, "{capture}\n{}", table::headings())?;
         let marked: BTreeSet<u64> = findings
-            .unwrap_or_default()
             .iter()
             .flat_map(|finding| finding.frames.iter().copied())
             .collect();
@@ -69,9 +65,9 @@ impl Printer for Text {
         out: &mut dyn Write,
     ) -> std::io::Result<()> {
         if findings.is_empty() {
-            return writeln!(out, "{capture}: no findings");
+            return writeln!(out, "\n{capture}: no findings");
         }
-        writeln!(out, "{capture}: {} findings", findings.len())?;
+        writeln!(out, "\n{capture}: {} findings", findings.len())?;
         for found in findings {
             writeln!(out, "{}", finding(found))?;
         }
@@ -95,7 +91,7 @@ impl Printer for Text {
         };
         writeln!(
             out,
-            "{} calls,{wrong} {} gaps; {} packets, {} connections, {} of them SMB, {} sessions, {}",
+            "\n{} calls,{wrong} {} gaps; {} packets, {} connections, {} of them SMB, {} sessions, {}",
             totals.calls,
             totals.gaps,
             totals.packets,
@@ -117,52 +113,98 @@ fn print(
     marked: &BTreeSet<u64>,
     out: &mut dyn Write,
 ) -> std::io::Result<()> {
-    writeln!(out, "{}", title(lifecycle))?;
+    write!(out, "\n{}", title(lifecycle))?;
     // The connection and protection of the call before, so that a change is said once.
     let mut before = String::new();
     for row in &lifecycle.rows {
-        match &row.event {
-            Event::Exchange(exchange) => {
-                let now = context(exchange);
-                if before != now {
-                    writeln!(out, "  {now}")?;
-                    before = now;
-                }
-                let frame = exchange.request_evidence.frames.first();
-                let mark = match frame.is_some_and(|frame| marked.contains(frame)) {
-                    true => '!',
-                    false => ' ',
-                };
-                writeln!(out, "{mark}{}", call(exchange, row))?;
+        if let Row::Read {
+            event: Event::Exchange(exchange),
+            ..
+        } = row
+        {
+            let now = words::connection(exchange);
+            if before != now {
+                write!(out, "{}", paragraph(&now))?;
+                before = now;
             }
-            Event::Gap(found) => writeln!(out, " {}", gap(found))?,
-            Event::BadSignature(found) => writeln!(out, "!{}", bad_signature(found))?,
+        }
+        write!(out, "{}", line(row, marked))?;
+    }
+    lifecycle.freeze.and_then(bar).map_or(Ok(()), |bar| {
+        write!(out, "{}", paragraph(&format!("freeze {bar}")))
+    })
+}
+
+/// The lines of a row.
+fn line(row: &Row, marked: &BTreeSet<u64>) -> String {
+    match row {
+        Row::Read {
+            event: Event::Exchange(exchange),
+            moment,
+        } => {
+            let frame = exchange.request_evidence.frames.first().copied();
+            let known = moment.as_ref();
+            table::row(&Cells {
+                frame,
+                time: exchange.request_evidence.time,
+                marked: frame.is_some_and(|frame| marked.contains(&frame)),
+                pieces: &words::call(exchange),
+                state: &known.map_or("?".to_owned(), words::standing),
+                timer: &known.map_or("?".to_owned(), |known| words::timer(known.timer)),
+            })
+        }
+        Row::Read {
+            event: Event::Gap(gap),
+            ..
+        } => apart(Some(gap.frames.0), gap.time, false, &words::gap(gap)),
+        Row::Read {
+            event: Event::BadSignature(found),
+            ..
+        } => {
+            let frame = found.evidence.frames.first().copied();
+            let words = words::bad_signature(found);
+            apart(frame, found.evidence.time, true, &words)
+        }
+        Row::Lost(loss) => {
+            let (words, state) = words::loss(loss);
+            table::row(&Cells {
+                // The server did it, and no frame shows it.
+                frame: None,
+                time: loss.time,
+                marked: false,
+                pieces: &words_of(&words),
+                state: &state,
+                timer: "",
+            })
         }
     }
-    lifecycle
-        .freeze
-        .and_then(bar)
-        .map_or(Ok(()), |bar| writeln!(out, "  freeze {bar}"))
+}
+
+/// A row that is no call.
+fn apart(frame: Option<u64>, time: Duration, marked: bool, words: &str) -> String {
+    table::row(&Cells {
+        frame,
+        time,
+        marked,
+        pieces: &words_of(words),
+        state: "",
+        timer: "",
+    })
 }
 
 fn title(lifecycle: &Lifecycle) -> String {
     let context = lifecycle.context.map_or(String::new(), |context| {
-        format!(", {}", context_name(context))
+        format!(", {}", words::context(context))
     });
     let continued = match lifecycle.is_continued {
         true => ", continued",
         false => "",
     };
-    match lifecycle.set {
+    let title = match lifecycle.set {
         Some(set) => format!("shadow copy set {set}{context}{continued}"),
         None => format!("no shadow copy set{context}{continued}"),
-    }
-}
-
-fn context_name(context: Context) -> String {
-    context
-        .name()
-        .unwrap_or_else(|| format!("{:#010x}", context.0))
+    };
+    headline(&title)
 }
 
 /// From Prepare over Commit to the answer of Expose, to scale: `p` before the commit, `#` during
@@ -199,121 +241,6 @@ fn bar(freeze: Freeze) -> Option<String> {
     Some(format!("|{}| {}", bar.join("|"), words.join(", ")))
 }
 
-/// The timer when the call came: how many seconds of how many were used. `~` stands before a
-/// duration that is the specification's because the server's own is not known.
-fn timer(moment: &Moment) -> String {
-    match moment.timer {
-        Countdown::Unknown => "?".to_owned(),
-        Countdown::Stopped => "-".to_owned(),
-        Countdown::Fired => "fired".to_owned(),
-        Countdown::Running {
-            used,
-            limit,
-            nominal,
-        } => {
-            let about = if nominal { "~" } else { "" };
-            let (used, limit) = (used.as_secs_f64(), limit.as_secs_f64());
-            match used {
-                ..10.0 => format!("{used:.3}/{about}{limit}"),
-                _ => format!("{used:.1}/{about}{limit}"),
-            }
-        }
-    }
-}
-
-/// The set before and after.
-fn standing(moment: &Moment) -> String {
-    let (before, after) = (moment.before.to_string(), moment.after.to_string());
-    match before == after {
-        true => after,
-        false => format!("{before} > {after}"),
-    }
-}
-
-fn context(exchange: &Exchange) -> String {
-    let auth = exchange.rpc_auth.map_or("unknown".to_owned(), rpc_auth);
-    let dialect = exchange
-        .dialect
-        .map_or("SMB, dialect not seen".to_owned(), |d| {
-            format!("SMB {}", dialect(d))
-        });
-    format!(
-        "{} -> {}, stream {}: {dialect}, {}, RPC level {auth}, {}",
-        exchange.link.client,
-        exchange.link.server,
-        exchange.link.stream,
-        exchange.smb.name(),
-        exchange.ndr,
-    )
-}
-
-fn call(exchange: &Exchange, row: &Row) -> String {
-    let arguments = match &exchange.request {
-        Request::Call(Call::SetContext(request)) => context_name(request.context),
-        Request::Call(call) => short(&request(call)),
-        Request::Unreadable { error: None, .. } => "?".to_owned(),
-        Request::Unreadable {
-            error: Some(error), ..
-        } => format!("? {error}"),
-    };
-    let answer = match &exchange.answer {
-        Answer::Reply(reply) => {
-            let status = reply.status();
-            let name = status
-                .name()
-                .map_or_else(|| status.to_string(), str::to_owned);
-            match short(&results(reply)).as_str() {
-                "" => name,
-                results if status.is_success() => format!("{name} {results}"),
-                _ => name,
-            }
-        }
-        Answer::Fault(status) => format!("fault {}", fault_text(*status)),
-        Answer::Unreadable {
-            error: Some(error), ..
-        } => format!("unreadable reply: {error}"),
-        Answer::Unreadable { error: None, .. } => "unreadable reply".to_owned(),
-        Answer::Missing => "no reply seen".to_owned(),
-    };
-    let frame = exchange.request_evidence.frames.first().unwrap_or(&0);
-    let time = clock(exchange.request_evidence.time);
-    let method = method(exchange);
-    let (timer, standing) = match &row.moment {
-        Some(moment) => (timer(moment), standing(moment)),
-        None => ("?".to_owned(), "?".to_owned()),
-    };
-    format!("{frame:>6} {time}  {timer:<13}  {standing:<21}  {method}({arguments}) = {answer}")
-}
-
-fn gap(gap: &Gap) -> String {
-    let many = match gap.count {
-        0 | 1 => String::new(),
-        count => format!(", {count} times up to frame {}", gap.frames.1),
-    };
-    format!(
-        "{:>6} {}  -- gap: {}, {}, {} bytes on stream {}{many}: {}",
-        gap.frames.0,
-        clock(gap.time),
-        gap.direction,
-        gap.layer.name(),
-        gap.length_bytes,
-        gap.link.stream,
-        gap.reason,
-    )
-}
-
-fn bad_signature(found: &BadSignature) -> String {
-    format!(
-        "{:>6} {}  -- finding: the {}'s signature over a {} on stream {} is wrong ({})",
-        found.evidence.frames.first().unwrap_or(&0),
-        clock(found.evidence.time),
-        sender(found.direction),
-        found.signed,
-        found.link.stream,
-        found.signed.section(),
-    )
-}
-
 fn finding(found: &Finding) -> String {
     let by = match found.by {
         Role::Server => "server",
@@ -336,40 +263,4 @@ fn finding(found: &Finding) -> String {
         "",
         found.seen,
     )
-}
-
-/// What a reply brings that its request did not.
-fn results(reply: &Reply) -> Value {
-    match (reply, response(reply)) {
-        (Reply::GetShareMapping(_), Value::Object(mut fields)) => {
-            if let Some(Value::Object(mapping)) = fields.values_mut().next() {
-                mapping.retain(|name, _| name != "ShadowCopySetId" && name != "ShadowCopyId");
-            }
-            Value::Object(fields)
-        }
-        (_, results) => results,
-    }
-}
-
-/// Values in short: ids by their first group, strings in quotes, nested objects without names.
-fn short(value: &Value) -> String {
-    match value {
-        Value::Object(fields) => fields.values().map(short).collect::<Vec<_>>().join(", "),
-        Value::String(text) => match text.split_once('-') {
-            Some((first, _)) if text.len() == 36 && first.len() == 8 => first.to_owned(),
-            _ => format!("\"{}\"", short_name(text)),
-        },
-        Value::Null => "NULL".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// The name of an exposed share, whose id says by its first group which one it is.
-fn short_name(text: &str) -> String {
-    let id = text.split_once("@{").and_then(|(base, rest)| {
-        let (id, rest) = rest.split_at_checked(36)?;
-        let first = id.get(..8).filter(|_| uuid::Uuid::try_parse(id).is_ok())?;
-        Some(format!("{base}@{{{first}..{rest}"))
-    });
-    id.unwrap_or_else(|| text.to_owned())
 }

@@ -5,7 +5,7 @@
 //! is in. What cannot be told apart by the traffic stands where it happened.
 
 use crate::flow::{Answer, Event, Exchange, Request};
-use crate::oracle::{Moment, weight};
+use crate::oracle::{Loss, Moment, weight};
 use fsrvp_wire::fsrvp::{Call, Context, Opnum, ShadowCopySetId};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -26,10 +26,30 @@ type Pair = (SocketAddr, IpAddr);
 /// Where an exchange is found again: connection, first frame, call id.
 type Place = (u64, u64, u32);
 
-/// An event, and what was known around it where it is an exchange.
-pub(super) struct Row {
-    pub(super) event: Event,
-    pub(super) moment: Option<Moment>,
+/// A line of a lifecycle.
+pub(super) enum Row {
+    /// An event, and what was known around it where it is an exchange.
+    Read {
+        event: Event,
+        moment: Option<Moment>,
+    },
+    /// The server let go of the set without a call for it.
+    Lost(Loss),
+}
+
+impl Row {
+    /// Where it stands among the others; at the end where no frame is known behind it.
+    fn frame(&self) -> u64 {
+        let first = |frames: &[u64]| frames.first().copied().unwrap_or(0);
+        match self {
+            Row::Read { event, .. } => match event {
+                Event::Exchange(exchange) => first(&exchange.request_evidence.frames),
+                Event::Gap(gap) => gap.frames.0,
+                Event::BadSignature(found) => first(&found.evidence.frames),
+            },
+            Row::Lost(loss) => loss.frame.unwrap_or(u64::MAX),
+        }
+    }
 }
 
 /// When the three calls around the freeze came, and when the last two of them were answered.
@@ -97,7 +117,13 @@ impl Timeline {
 
     /// Everything that is kept, as far as it was judged, in the order of the lifecycles' first
     /// events. At the `end` of a capture nothing is remembered.
-    pub(super) fn lifecycles(&mut self, moments: Vec<Moment>, end: bool) -> Vec<Lifecycle> {
+    /// `losses` are those that no call showed.
+    pub(super) fn lifecycles(
+        &mut self,
+        moments: Vec<Moment>,
+        losses: Vec<Loss>,
+        end: bool,
+    ) -> Vec<Lifecycle> {
         let mut moments: HashMap<Place, Moment> = moments
             .into_iter()
             .map(|moment| ((moment.stream, moment.frame, moment.call_id), moment))
@@ -111,10 +137,16 @@ impl Timeline {
         self.kept_bytes = self.kept.iter().map(bytes).sum();
         let mut rows: BTreeMap<usize, Vec<Row>> = BTreeMap::new();
         for event in ready {
-            let moment = place(&event).and_then(|place| moments.remove(&place));
+            let mut moment = place(&event).and_then(|place| moments.remove(&place));
+            let losses = moment
+                .as_mut()
+                .map(|moment| std::mem::take(&mut moment.losses));
+            self.lose(losses.unwrap_or_default(), &mut rows);
             let number = self.number(&event, moment.as_ref());
-            rows.entry(number).or_default().push(Row { event, moment });
+            let row = Row::Read { event, moment };
+            rows.entry(number).or_default().push(row);
         }
+        self.lose(losses, &mut rows);
         let lifecycles = rows
             .into_iter()
             .map(|(number, rows)| self.lifecycle(number, rows))
@@ -129,6 +161,19 @@ impl Timeline {
         lifecycles
     }
 
+    /// Puts each loss into the lifecycle of its set.
+    fn lose(&mut self, losses: Vec<Loss>, rows: &mut BTreeMap<usize, Vec<Row>>) {
+        for loss in losses {
+            let Some(number) = self.of_set.get(&(loss.server, loss.set)) else {
+                continue;
+            };
+            if let Some(life) = self.lives.get_mut(number) {
+                life.is_over = true;
+            }
+            rows.entry(*number).or_default().push(Row::Lost(loss));
+        }
+    }
+
     /// How many of the kept events come before the first one that was not judged yet. One that is
     /// still open after as many others is not waited for.
     fn judged(&self, moments: &HashMap<Place, Moment>) -> usize {
@@ -138,7 +183,9 @@ impl Timeline {
         judged.count().max(self.kept.len() / 2)
     }
 
-    fn lifecycle(&mut self, number: usize, rows: Vec<Row>) -> Lifecycle {
+    fn lifecycle(&mut self, number: usize, mut rows: Vec<Row>) -> Lifecycle {
+        // What comes behind a loss is given late, when it is known that nothing fills it.
+        rows.sort_by_key(Row::frame);
         let life = self.lives.entry(number).or_default();
         let is_continued = std::mem::replace(&mut life.was_printed, true);
         Lifecycle {
