@@ -41,6 +41,7 @@ struct State {
     faults: HashMap<Operation, Fault>,
     waiting: HashMap<Operation, usize>,
     calls: HashMap<Operation, usize>,
+    done: HashMap<Operation, usize>,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +77,18 @@ impl FaultControl {
             self.shared
                 .changed
                 .wait_while(state, blocked)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+
+    /// Returns once the backend has come to an end with so many calls of `operation`.
+    pub fn wait_until_done(&self, operation: Operation, count: usize) {
+        let is_less = |state: &mut State| state.done.get(&operation).copied().unwrap_or(0) < count;
+        let state = self.lock();
+        drop(
+            self.shared
+                .changed
+                .wait_while(state, is_less)
                 .unwrap_or_else(PoisonError::into_inner),
         );
     }
@@ -143,7 +156,10 @@ impl FaultyBackend {
         call: impl FnOnce(&dyn ShadowBackend) -> Result<T, BackendError>,
     ) -> Result<T, BackendError> {
         let fail_after = self.control.enter(operation)?;
-        let done = call(&*self.inner)?;
+        let done = call(&*self.inner);
+        *self.control.lock().done.entry(operation).or_default() += 1;
+        self.control.shared.changed.notify_all();
+        let done = done?;
         if fail_after {
             Err(BackendError::Injected(operation))
         } else {

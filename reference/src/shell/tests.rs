@@ -22,6 +22,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
+mod trouble;
+
 /// A directory with a share in it, and somewhere for the state.
 struct Place {
     directory: TempDir,

@@ -259,6 +259,21 @@ mod tests {
     }
 
     #[test]
+    fn after_a_failure_the_store_is_opened_anew() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(dir.path()).expect("opens");
+        let state = State {
+            sets: vec![set(1, Status::Started)],
+        };
+        store.save(&state).expect("saves");
+        let failed: Result<(), String> = store.with(|_| Err("no room".to_owned()));
+        assert!(failed.is_err());
+        assert_eq!(store.load().expect("loads"), state);
+        store.save(&State::default()).expect("saves");
+        assert_eq!(store.load().expect("loads"), State::default());
+    }
+
+    #[test]
     fn a_second_owner_is_refused() {
         let dir = tempfile::tempdir().expect("a directory");
         let _first = Store::open(dir.path()).expect("opens");
