@@ -113,11 +113,11 @@ pub(super) fn subvolumes_below(directory: BorrowedFd<'_>) -> Result<Vec<PathBuf>
             Ok(()) | Err(Errno::OVERFLOW) => {}
             Err(error) => return Err(error),
         }
-        let children = args.rootref.iter().take(usize::from(args.num_items));
+        let mut children = args.rootref.iter().take(usize::from(args.num_items));
         for child in children.clone() {
             found.extend(path_below(directory, child.treeid, child.dirid)?);
         }
-        match children.last() {
+        match children.next_back() {
             Some(last) if asked.is_err() => next = last.treeid.saturating_add(1),
             _ => return Ok(found),
         }
