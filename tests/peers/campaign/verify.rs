@@ -78,8 +78,7 @@ fn contents(order: &Order, state: &State, record: &Record) -> Verdict {
         found += 1;
         let copy = order.place(share).join(id.0.to_string());
         numbers[index] = hold(&copy, share)?;
-        for writer in 0..WRITERS {
-            let value = numbers[index][writer];
+        for (writer, value) in numbers[index].iter().copied().enumerate() {
             let bounds = record.at_least[index][writer]..=record.at_most[index][writer];
             if !bounds.contains(&value) {
                 return Err(format!("{share} w{writer} is {value}, not {bounds:?}"));

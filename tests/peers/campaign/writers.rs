@@ -120,7 +120,11 @@ async fn write(target: &Target, counts: &Counts, writer: usize) -> Result<(), St
             Err(_) => return Ok(()),
         }
     }
-    let order = if writer % 2 == 0 { [0, 1] } else { [1, 0] };
+    let order = if writer.is_multiple_of(2) {
+        [0, 1]
+    } else {
+        [1, 0]
+    };
     while !counts.stop.load(Ordering::SeqCst) {
         for share in order {
             let value = counts.send(share, writer);
@@ -138,7 +142,11 @@ async fn write(target: &Target, counts: &Counts, writer: usize) -> Result<(), St
 /// first one by at most one write.
 pub(crate) fn is_consistent(numbers: &Numbers) -> bool {
     (0..WRITERS).all(|writer| {
-        let (first, second) = if writer % 2 == 0 { (0, 1) } else { (1, 0) };
+        let (first, second) = if writer.is_multiple_of(2) {
+            (0, 1)
+        } else {
+            (1, 0)
+        };
         let (first, second) = (numbers[first][writer], numbers[second][writer]);
         second <= first && first <= second + 1
     })
