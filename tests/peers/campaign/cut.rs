@@ -1,7 +1,7 @@
 //! A set of two shares on two stores is one instant, while clients write into both.
 
 use super::child::{Backend, Order, SHARES, Server};
-use super::disk::{Disk, WRITERS};
+use super::disk::Disk;
 use super::journal::{Journal, Numbers};
 use super::lifecycle::Player;
 use super::writers::{self, Counts, is_consistent, value_in};
