@@ -88,7 +88,8 @@ struct DecodeArguments {
     /// Write the results there instead of to standard output.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Count the SMB2 messages and RPC fragments of each kind as well.
+    /// List every SMB2 and RPC exchange as well, in the order of their answers, and count messages
+    /// and fragments by kind.
     #[arg(long)]
     all: bool,
     /// Passwords and session keys, to open what is encrypted and check what is signed. Without it,

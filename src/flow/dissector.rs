@@ -6,6 +6,7 @@ use super::ends::Ends;
 use super::exchange::{Direction, Link};
 use super::framing::{is_from_server, looks_like_smb};
 use super::keys::KeyRing;
+use super::listing::Listed;
 use super::messages::Messages;
 use super::output::{Counters, Event, Output};
 use super::segment::Segment;
@@ -200,6 +201,18 @@ impl Dissector {
     /// The next exchange or gap, in the order in which they began.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.output.poll()
+    }
+
+    /// From now on keeps every exchange of SMB2 and RPC, for
+    /// [`poll_listed`](Dissector::poll_listed), which has to be called as often as
+    /// [`poll_event`](Dissector::poll_event).
+    pub fn list_all(&mut self) {
+        self.output.listed.get_or_insert_default();
+    }
+
+    /// The next exchange of SMB2 or RPC, in the order of their answers.
+    pub fn poll_listed(&mut self) -> Option<Listed> {
+        self.output.listed.as_mut()?.pop_front()
     }
 
     /// What was met so far.

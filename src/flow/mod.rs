@@ -13,6 +13,7 @@ mod ends;
 mod exchange;
 mod framing;
 mod keys;
+mod listing;
 mod logon;
 mod messages;
 mod output;
@@ -31,5 +32,6 @@ pub use exchange::{
     Signed, SmbProtection,
 };
 pub use keys::{KeyRing, SmbSessionKey, UserKey};
+pub use listing::{Listed, Part, RpcExchange, Smb2Exchange};
 pub use output::{Counters, Event};
 pub use segment::Segment;

@@ -4,6 +4,7 @@
 //! answer came or cannot come any more.
 
 use super::exchange::{BadSignature, Exchange, Gap};
+use super::listing::Queue;
 use super::shared::Shared;
 use std::collections::VecDeque;
 
@@ -82,6 +83,8 @@ pub(super) struct Output {
     first: u64,
     pub(super) counters: Counters,
     pub(super) shared: Shared,
+    /// Every exchange of SMB2 and RPC, where somebody wants to see them.
+    pub(super) listed: Option<Queue>,
 }
 
 impl Output {

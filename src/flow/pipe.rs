@@ -16,6 +16,7 @@ pub(super) use carrier::Carrier;
 use super::exchange::{
     Answer, BadSignature, Direction, Evidence, Exchange, GapLayer, GapReason, Request,
 };
+use super::listing::{Fragment, RpcListing};
 use super::output::{Output, Ticket};
 use super::rpc::{self, Offer, Outcome};
 use super::rpc_security::{self, PipeSecurity};
@@ -34,6 +35,9 @@ const CALLS_MAX: usize = 256;
 
 /// How many presentation contexts, and binds without an answer, are remembered.
 const CONTEXTS_MAX: usize = 1024;
+
+/// How long the name of a pipe may be that is remembered, in bytes.
+const NAME_MAX: usize = 256;
 
 /// How many calls wait for the proof that they are FSRVP's.
 const UNDECIDED_MAX: usize = 64;
@@ -75,6 +79,10 @@ struct Open {
 
 /// An open of a pipe.
 pub(super) struct Pipe {
+    /// The name that its CREATE gave, unless that is longer than any pipe's.
+    name: Option<String>,
+    /// `None` unless every exchange is wanted.
+    listing: Option<Box<RpcListing>>,
     is_fsrvp: bool,
     /// Whether any RPC fragment was read.
     spoke_rpc: bool,
@@ -106,6 +114,8 @@ impl Pipe {
             name.eq_ignore_ascii_case(PIPE)
         });
         Pipe {
+            name: name.filter(|name| name.len() <= NAME_MAX),
+            listing: None,
             is_fsrvp,
             spoke_rpc: false,
             is_foreign: false,
@@ -204,6 +214,9 @@ impl Pipe {
 
     /// Takes the news that the pipe is closed: what has no answer gets none.
     pub(super) fn end(&mut self, output: &mut Output, gaps: &mut Gaps) {
+        if let (Some(listing), Some(listed)) = (&mut self.listing, &mut output.listed) {
+            listing.end(listed);
+        }
         for (_, open) in std::mem::take(&mut self.calls) {
             self.settle(open, output);
         }
@@ -248,6 +261,17 @@ impl Pipe {
         let counter = usize::from(pdu.body.ptype().0);
         if let Some(counter) = output.counters.rpc_fragments.get_mut(counter) {
             *counter += 1;
+        }
+        if let Some(listed) = &mut output.listed {
+            let fragment = Fragment {
+                link: carrier.link,
+                direction: carrier.direction,
+                pdu: &pdu,
+                length_bytes: bytes.len(),
+                evidence,
+            };
+            let listing = self.listing.get_or_insert_with(Box::default);
+            listing.fragment(self.name.as_deref(), &fragment, listed);
         }
         let unread = self.unseal(carrier, (&mut pdu, bytes), evidence, output, gaps);
         match &pdu.body {

@@ -11,6 +11,7 @@ mod secured;
 
 use super::exchange::{Direction, Gap, GapLayer, GapReason, Link, SmbProtection};
 use super::framing::{Element, Kind, Place, Trouble, Want};
+use super::listing::{Message, Smb2Listing};
 use super::output::Output;
 use super::pipe::{Carrier, Pipe};
 use super::shared::{PipeId, SessionKey};
@@ -24,7 +25,8 @@ use fsrvp_wire::smb2::{
     tree_connect, write,
 };
 use guard::Guard;
-use head::{begins_like_rpc, broken_header, count, ctl_code, file_id, mishap_at, smb2_header};
+pub(super) use head::file_id;
+use head::{begins_like_rpc, broken_header, count, ctl_code, mishap_at, smb2_header};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +80,8 @@ pub(super) struct Tracker {
     requests_lost: bool,
     /// What is needed to check and open messages; `None` without keys.
     guard: Option<Box<Guard>>,
+    /// `None` unless every exchange is wanted.
+    listing: Option<Box<Smb2Listing>>,
 }
 
 impl Tracker {
@@ -92,6 +96,7 @@ impl Tracker {
             seen: false,
             requests_lost: false,
             guard: None,
+            listing: None,
         }
     }
 
@@ -112,6 +117,7 @@ impl Tracker {
         match (header.command, header.is_response()) {
             (Command::NEGOTIATE, true) => true,
             (Command::TREE_CONNECT, _) => true,
+            (Command::CREATE, _) if output.listed.is_some() => true,
             (Command::CREATE, false) => self.is_ipc(of, output) != Some(false),
             (Command::IOCTL, _) => ctl_code(head) == Some(CtlCode::FSCTL_PIPE_TRANSCEIVE),
             (Command::WRITE, false) => {
@@ -159,6 +165,7 @@ impl Tracker {
     fn message(&mut self, direction: Direction, element: &Element<'_>, output: &mut Output) {
         let outcome = Header::parse(element.bytes).and_then(|header| {
             count(&header, output);
+            self.list(&header, element, output);
             if self.guard.is_some() {
                 self.inspect(direction, &header, element, output);
             }
@@ -170,6 +177,22 @@ impl Tracker {
         if let Err(error) = outcome {
             self.broken(direction, element, error, output);
         }
+    }
+
+    /// Shows a message to who wants to see all of them.
+    fn list(&mut self, header: &Header, element: &Element<'_>, output: &mut Output) {
+        let Some(listed) = &mut output.listed else {
+            return;
+        };
+        let message = Message {
+            header,
+            bytes: element.bytes,
+            length_bytes: element.length,
+            encrypted: element.encrypted,
+            evidence: &element.evidence,
+        };
+        let listing = self.listing.get_or_insert_with(Box::default);
+        listing.message(&self.link, &message, listed);
     }
 
     /// Takes a place in the stream that is no message.
@@ -251,6 +274,9 @@ impl Tracker {
             }
         }
         self.pending.clear();
+        if let (Some(listing), Some(listed)) = (&mut self.listing, &mut output.listed) {
+            listing.end(listed);
+        }
         for gap in self.gathered.drain(..) {
             output.gap(gap);
         }

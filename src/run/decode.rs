@@ -3,6 +3,7 @@
 mod json;
 mod judge;
 mod keys;
+mod listing;
 mod table;
 mod text;
 mod timeline;
@@ -11,7 +12,7 @@ mod words;
 use crate::capture::link::{Decapsulator, Passed};
 use crate::capture::{CaptureError, CaptureReader, Timers, unpacked};
 use crate::flow::tcp::Stamp;
-use crate::flow::{Counters, Dissector, Event};
+use crate::flow::{Counters, Dissector, Event, Listed};
 use crate::oracle::{Loss, Moment};
 use crate::outcome::{ExitStatus, Finding};
 use crate::requirement::FileError;
@@ -39,7 +40,8 @@ pub struct DecodeOptions {
     pub captures: Vec<PathBuf>,
     /// The form.
     pub format: Format,
-    /// Also print how many SMB2 messages and RPC fragments of each kind were met.
+    /// Also print every exchange of SMB2 and RPC, and how many messages and fragments of each kind
+    /// were met.
     pub all: bool,
     /// The file with passwords and session keys for all captures; without it, that of each capture
     /// which has its name and ends in `.keys.toml`, where there is one.
@@ -129,6 +131,13 @@ struct End<'a> {
 /// What prints the events.
 trait Printer {
     fn event(&mut self, capture: &str, event: &Event, out: &mut dyn Write) -> std::io::Result<()>;
+    /// Takes an exchange of SMB2 or RPC.
+    fn listed(
+        &mut self,
+        capture: &str,
+        listed: &Listed,
+        out: &mut dyn Write,
+    ) -> std::io::Result<()>;
     /// Whether it keeps as much as it may, and [`Printer::moments`] is due.
     fn is_full(&self) -> bool {
         false
@@ -222,6 +231,9 @@ fn decode_file(
     let timers = options.timers.or(keys.timers);
     let mut judge = (options.judge || follows).then(|| Judge::new(options.judge, follows, timers));
     let mut dissector = Dissector::with_keys(keys.ring);
+    if options.all {
+        dissector.list_all();
+    }
     let mut clock = Clock::default();
     let mut failure = None;
     while let Some(packet) = reader.next_packet() {
@@ -282,6 +294,9 @@ fn hand_out(
     printer: &mut dyn Printer,
     out: &mut dyn Write,
 ) -> std::io::Result<()> {
+    while let Some(listed) = dissector.poll_listed() {
+        printer.listed(capture, &listed, out)?;
+    }
     while let Some(event) = dissector.poll_event() {
         printer.event(capture, &event, out)?;
         if let Some(judge) = judge {

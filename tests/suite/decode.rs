@@ -310,7 +310,13 @@ proptest! {
         let path = dir.path().join("changed");
         fs::write(&path, &bytes).expect("written");
         for format in [Format::Json, Format::Text] {
-            let (_, outcome) = decoded(&path, format);
+            let options = DecodeOptions {
+                captures: vec![path.clone()],
+                format,
+                all: true,
+                ..DecodeOptions::default()
+            };
+            let outcome = decode(&options, &mut Vec::new());
             if let Err(error) = outcome {
                 prop_assert!(!error.to_string().contains('\n'));
             }

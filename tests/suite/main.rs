@@ -5,6 +5,7 @@ mod decode;
 mod judge;
 mod keys;
 mod lifecycles;
+mod listing;
 mod malformed;
 mod profiles;
 mod readme;

@@ -62,7 +62,7 @@ pub(super) fn ctl_code(message: &[u8]) -> Option<CtlCode> {
 }
 
 /// The `FileId` of a request, `offset` bytes behind the header.
-pub(super) fn file_id(message: &[u8], offset: usize) -> Option<FileId> {
+pub(in crate::flow) fn file_id(message: &[u8], offset: usize) -> Option<FileId> {
     let bytes = message.get(HEADER_LEN + offset..HEADER_LEN + offset + 16)?;
     let (persistent, volatile) = bytes.split_at(8);
     Some(FileId {

@@ -1,7 +1,7 @@
 //! One JSON object a line.
 
-use super::{Printer, Totals};
-use crate::flow::{Answer, BadSignature, Direction, Event, Exchange, Gap, Request};
+use super::{Printer, Totals, listing};
+use crate::flow::{Answer, BadSignature, Direction, Event, Exchange, Gap, Listed, Request};
 use crate::outcome::Finding;
 use fsrvp_wire::fsrvp::{Call, Reply};
 use fsrvp_wire::ndr::WideString;
@@ -32,6 +32,15 @@ impl Printer for Json {
             Event::BadSignature(found) => bad_signature(capture, found),
         };
         writeln!(out, "{line}")
+    }
+
+    fn listed(
+        &mut self,
+        capture: &str,
+        listed: &Listed,
+        out: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        writeln!(out, "{}", listing::json(capture, listed))
     }
 
     fn findings(

@@ -2,8 +2,8 @@
 
 use super::table::{self, Cells, headline, paragraph, words_of};
 use super::timeline::{Freeze, Lifecycle, Row, Timeline};
-use super::{End, Printer, Totals, words};
-use crate::flow::Event;
+use super::{End, Printer, Totals, listing, words};
+use crate::flow::{Event, Listed};
 use crate::oracle::Moment;
 use crate::outcome::Finding;
 use crate::requirement::Role;
@@ -14,6 +14,7 @@ use std::time::Duration;
 /// Prints lines of text.
 #[derive(Default)]
 pub(super) struct Text {
+    /// The capture whose exchanges are listed.
     capture: String,
     timeline: Timeline,
 }
@@ -22,10 +23,7 @@ pub(super) struct Text {
 const BAR_LEN: u128 = 30;
 
 impl Printer for Text {
-    fn event(&mut self, capture: &str, event: &Event, _: &mut dyn Write) -> std::io::Result<()> {
-        if self.capture != capture {
-            capture.clone_into(&mut self.capture);
-        }
+    fn event(&mut self, _: &str, event: &Event, _: &mut dyn Write) -> std::io::Result<()> {
         self.timeline.push(event);
         Ok(())
     }
@@ -56,6 +54,22 @@ impl Printer for Text {
         lifecycles
             .iter()
             .try_for_each(|lifecycle| print(lifecycle, &marked, out))
+    }
+
+    fn listed(
+        &mut self,
+        capture: &str,
+        listed: &Listed,
+        out: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        if self.capture != capture {
+            capture.clone_into(&mut self.capture);
+            writeln!(
+                out,
+                "{capture}: SMB2 and RPC exchanges in the order of their answers"
+            )?;
+        }
+        write!(out, "{}", listing::text(listed))
     }
 
     fn findings(

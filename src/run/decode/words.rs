@@ -178,7 +178,7 @@ fn short_id(id: &str) -> String {
 }
 
 /// A string of a peer: what would move the cursor is shown as its number.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let shortened = shortened(text, STRING_MAX);
     let mut shown = String::from("\"");
     for c in shortened.chars() {
