@@ -92,6 +92,8 @@ pub enum ShareKind {
         base: String,
         /// The shadow copy.
         shadow_copy_id: Uuid,
+        /// When it was made, as a FILETIME.
+        created: u64,
     },
 }
 
@@ -102,7 +104,7 @@ pub struct Share {
     comment: String,
     volume_name: String,
     kind: ShareKind,
-    access: Access,
+    access: RwLock<Access>,
     encrypts: bool,
     tree: Arc<Tree>,
     gate: Gate,
@@ -131,8 +133,14 @@ impl Share {
     }
 
     /// Who may do what.
-    pub fn access(&self) -> &Access {
-        &self.access
+    pub fn access(&self) -> Access {
+        let access = self.access.read();
+        access.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes who may do what, from the next tree connect on.
+    pub fn set_access(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = access;
     }
 
     /// MS-SMB2 3.3.1.6 Share.EncryptData: whether requests to it have to be encrypted.
@@ -235,6 +243,8 @@ pub struct ExposedShare {
     pub base: String,
     /// What it serves.
     pub snapshot: BackendSnapshot,
+    /// When the shadow copy was made, as a FILETIME.
+    pub created: u64,
     /// The base share's access at the time of the exposure.
     pub access: Access,
     /// Whether requests to the base share had to be encrypted then.
@@ -316,6 +326,20 @@ impl ShareTable {
             .collect()
     }
 
+    /// The exposed shadow copies of a base share, the newest first.
+    pub fn previous_versions(&self, of: &str) -> Vec<Arc<Share>> {
+        let mut found: Vec<(u64, Arc<Share>)> = Vec::new();
+        for share in self.list() {
+            if let ShareKind::Exposed { base, created, .. } = share.kind()
+                && fold(base) == fold(of)
+            {
+                found.push((*created, Arc::clone(&share)));
+            }
+        }
+        found.sort_by_key(|(created, _)| std::cmp::Reverse(*created));
+        found.into_iter().map(|(_, share)| share).collect()
+    }
+
     /// Adds a share of the configuration.
     ///
     /// # Errors
@@ -351,7 +375,7 @@ impl ShareTable {
                 backend: base.backend,
                 place,
             },
-            access: base.access,
+            access: RwLock::new(base.access),
             encrypts: base.encrypts,
             tree,
             gate,
@@ -380,8 +404,9 @@ impl ShareTable {
             kind: ShareKind::Exposed {
                 base: exposed.base,
                 shadow_copy_id: snapshot.shadow_copy_id,
+                created: exposed.created,
             },
-            access: exposed.access,
+            access: RwLock::new(exposed.access),
             encrypts: exposed.encrypts,
             tree: Arc::new(tree),
             gate,

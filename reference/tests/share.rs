@@ -77,7 +77,8 @@ impl Bench {
             comment: String::new(),
             base: base.name().to_owned(),
             snapshot: snapshot.clone(),
-            access: base.access().clone(),
+            created: 0,
+            access: base.access(),
             writable,
         };
         (self.table.add_exposed(exposed).unwrap(), snapshot)

@@ -39,6 +39,8 @@ pub struct ExposeOrder {
     pub exposed_name: String,
     /// What it shows.
     pub backend_ref: BackendRef,
+    /// `CreationTimeStamp`, 100 ns intervals since 1601-01-01 00:00 UTC.
+    pub creation_timestamp: i64,
     /// Whether it is writable until it is sealed.
     pub writable: bool,
 }

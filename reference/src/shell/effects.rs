@@ -132,7 +132,8 @@ impl Workshop {
             comment: format!("Shadow copy of {}", base.name()),
             base: base.name().to_owned(),
             snapshot: snapshot(&order.backend_ref)?,
-            access: base.access().clone(),
+            created: u64::try_from(order.creation_timestamp).unwrap_or(0),
+            access: base.access(),
             encrypts: base.encrypts(),
             writable: order.writable,
         };

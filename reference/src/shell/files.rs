@@ -1,6 +1,6 @@
 //! The file work of one connection: tokens on one side, shares and open files on the other.
 
-use crate::share::{Rights, Share, ShareFile, ShareTable};
+use crate::share::{Rights, Share, ShareFile, ShareKind, ShareTable};
 use crate::smb::work::{
     Entry, FileDone, FileInfo, FileResult, FileToken, FileWork, OpenWork, TreeToken, Volume,
 };
@@ -11,6 +11,7 @@ use crate::tree::{
 use fsrvp_wire::smb2::NtStatus;
 use fsrvp_wire::smb2::create::{AccessMask, CreateAction, CreateDisposition, CreateOptions};
 use fsrvp_wire::smb2::fscc::{FileAttributes, FileTime};
+use fsrvp_wire::smb2::previous_versions::to_the_second;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -122,6 +123,13 @@ impl Files {
                 Ok(FileDone::Info(info(&metadata)))
             }
             FileWork::Volume(tree) => self.volume(tree),
+            FileWork::PreviousVersions(file) => {
+                let share = Arc::clone(self.file(file)?.file.share());
+                let versions = self.shares.previous_versions(share.name());
+                Ok(FileDone::Times(
+                    versions.iter().filter_map(made_at).collect(),
+                ))
+            }
             FileWork::List(file) => {
                 let entries = self.file(file)?.file.list().map_err(status)?;
                 Ok(FileDone::Entries(entries.iter().map(entry).collect()))
@@ -179,8 +187,22 @@ impl Files {
         })
     }
 
+    /// The share as it was at a time, for reading.
+    fn at(&self, tree: &Connected, time: FileTime) -> Result<Arc<Connected>, NtStatus> {
+        let versions = self.shares.previous_versions(tree.share.name());
+        let found = versions
+            .into_iter()
+            .find(|share| made_at(share).map(to_the_second) == Some(time));
+        let share = found.ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
+        let rights = tree.rights.min(Rights::Read);
+        Ok(Arc::new(Connected { share, rights }))
+    }
+
     fn open(&self, open: &OpenWork) -> FileResult {
-        let tree = self.trees.get(&open.tree, NtStatus::NETWORK_NAME_DELETED)?;
+        let mut tree = self.trees.get(&open.tree, NtStatus::NETWORK_NAME_DELETED)?;
+        if let Some(time) = open.timewarp {
+            tree = self.at(&tree, time)?;
+        }
         let path = TreePath::parse(&open.path).map_err(status)?;
         let maximal_access = maximal(&tree.share, tree.rights);
         let granted_access = grant(open.desired_access, maximal_access, &tree)?;
@@ -251,6 +273,14 @@ impl Files {
 
 fn done(result: Result<(), TreeError>) -> FileResult {
     result.map(|()| FileDone::Nothing).map_err(status)
+}
+
+/// When the shadow copy was made that a share shows.
+fn made_at(share: &Arc<Share>) -> Option<FileTime> {
+    match share.kind() {
+        ShareKind::Exposed { created, .. } => Some(FileTime(*created)),
+        ShareKind::Base { .. } => None,
+    }
 }
 
 /// The most that a user with these rights may do now.

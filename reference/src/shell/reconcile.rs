@@ -97,6 +97,7 @@ fn expose(workshop: &Workshop, set: &ShadowCopySet, writable: bool) {
                 share_name: mapping.base_name.clone(),
                 exposed_name: exposed_name.clone(),
                 backend_ref: backend_ref.clone(),
+                creation_timestamp: copy.creation_timestamp,
                 writable,
             };
             if let Err(error) = workshop.expose_one(&order) {

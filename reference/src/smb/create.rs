@@ -3,6 +3,7 @@
 use super::dispatch::Request;
 use super::opens::{Open, OpenFile, Target};
 use super::pipes::{self, Pipe};
+use super::previous;
 use super::reply::{Reply, Step};
 use super::state::State;
 use super::work::{FileDone, FileInfo, FileWork, OpenWork, TreeToken};
@@ -58,11 +59,13 @@ pub(crate) fn file(
     if path.starts_with('\\') {
         return Err(NtStatus::INVALID_PARAMETER);
     }
+    let (timewarp, path) = previous::timewarp(&create.create_contexts, path)?;
     let token = state.new_file_token();
     let work = FileWork::Open(OpenWork {
         tree,
         file: token,
         path: path.clone(),
+        timewarp,
         desired_access: create.desired_access,
         share_access: create.share_access,
         attributes: create.file_attributes,
@@ -173,8 +176,6 @@ fn check_file_options(create: &Create) -> Result<(), NtStatus> {
     for context in &create.create_contexts {
         match context.name.as_slice() {
             contexts::EXTENDED_ATTRIBUTES => return Err(NtStatus::EAS_NOT_SUPPORTED),
-            // There are no previous versions below a share: a shadow copy is a share of its own.
-            contexts::TIMEWARP_TOKEN => return Err(NtStatus::OBJECT_NAME_NOT_FOUND),
             contexts::DURABLE_HANDLE_RECONNECT | contexts::DURABLE_HANDLE_RECONNECT_V2 => {
                 return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
             }

@@ -3,6 +3,7 @@
 use super::dispatch::{Request, check_charge};
 use super::negotiate;
 use super::pipes;
+use super::previous;
 use super::reply::{PipeForm, PipeWait, Step};
 use super::state::State;
 use fsrvp_wire::smb2::ioctl::{self, CtlCode, IoctlFlags};
@@ -19,6 +20,7 @@ pub(crate) fn ioctl(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
     check_charge(state, &request.header, input.max(output))?;
     match body.ctl_code {
         CtlCode::FSCTL_PIPE_TRANSCEIVE => transceive(state, request, &body),
+        CtlCode::FSCTL_SRV_ENUMERATE_SNAPSHOTS => previous::enumerate(state, request, &body),
         CtlCode::FSCTL_VALIDATE_NEGOTIATE_INFO => {
             match negotiate::validate(state, &body.input, body.max_output_response)? {
                 Ok(output) => Step::body(&ioctl::Response {

@@ -22,6 +22,7 @@ mod negotiate;
 mod opens;
 pub mod pattern;
 mod pipes;
+mod previous;
 mod query_info;
 mod reply;
 mod sealer;

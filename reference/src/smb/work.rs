@@ -102,6 +102,9 @@ pub enum FileWork {
     Info(FileToken),
     /// Gives [`FileDone::Volume`].
     Volume(TreeToken),
+    /// When shadow copies of the share that holds a file were made, the newest first. Gives
+    /// [`FileDone::Times`].
+    PreviousVersions(FileToken),
     /// All entries of a directory. Gives [`FileDone::Entries`].
     List(FileToken),
     /// Changes times and attributes. Gives [`FileDone::Nothing`].
@@ -149,6 +152,8 @@ pub struct OpenWork {
     pub file: FileToken,
     /// The path from the share's root, with `\` between names.
     pub path: String,
+    /// MS-SMB2 2.2.13.2.7: the shadow copy of this second in place of the share itself.
+    pub timewarp: Option<FileTime>,
     /// What the open shall be able to do, generic rights and `MAXIMUM_ALLOWED` as they came.
     pub desired_access: AccessMask,
     /// What others may do at the same time.
@@ -189,6 +194,8 @@ pub enum FileDone {
     },
     /// Bytes that were read.
     Data(Vec<u8>),
+    /// Times.
+    Times(Vec<FileTime>),
     /// What the file is.
     Info(FileInfo),
     /// What the volume is.

@@ -47,6 +47,7 @@ pub mod logoff;
 pub mod negotiate;
 pub mod negotiate_contexts;
 pub mod oplock_break;
+pub mod previous_versions;
 pub mod query_directory;
 pub mod query_info;
 pub mod read;

@@ -58,6 +58,7 @@ fn orders(set: &ShadowCopySet, deviations: &Deviations) -> Result<Vec<ExposeOrde
                 share_name: mapping.base_name.clone(),
                 exposed_name: exposed_name(mapping, copy.id, every_dollar),
                 backend_ref: backend_ref.clone(),
+                creation_timestamp: copy.creation_timestamp,
                 writable,
             });
         }
