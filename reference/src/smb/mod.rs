@@ -29,6 +29,7 @@ mod sealer;
 mod security_descriptor;
 mod session;
 mod set_info;
+mod short_name;
 mod state;
 mod trees;
 pub mod window;

@@ -4,6 +4,7 @@ use super::dispatch::{Request, check_charge};
 use super::opens::{OpenFile, Target};
 use super::reply::{Reply, Step};
 use super::security_descriptor;
+use super::short_name;
 use super::state::State;
 use super::work::{FileDone, FileInfo, FileWork, Volume};
 use fsrvp_wire::smb2::create::{AccessMask, CreateOptions};
@@ -157,8 +158,8 @@ fn check_class(class: FileInfoClass) -> Result<(), NtStatus> {
         | FileInfoClass::FILE_NETWORK_OPEN_INFORMATION
         | FileInfoClass::FILE_ATTRIBUTE_TAG_INFORMATION
         | FileInfoClass::FILE_ID_INFORMATION => Ok(()),
-        // There are no short names here, and no extended attributes.
-        FileInfoClass::FILE_ALTERNATE_NAME_INFORMATION => Err(NtStatus::OBJECT_NAME_NOT_FOUND),
+        FileInfoClass::FILE_ALTERNATE_NAME_INFORMATION => Ok(()),
+        // There are no extended attributes here.
         FileInfoClass::FILE_FULL_EA_INFORMATION => Err(NtStatus::NO_MORE_EAS),
         _ => Err(NtStatus::INVALID_INFO_CLASS),
     }
@@ -192,6 +193,9 @@ fn file_class(class: FileInfoClass, file: &OpenFile, info: &FileInfo) -> Result<
             fixed(FileAlignmentInformation::default().emit())
         }
         FileInfoClass::FILE_NORMALIZED_NAME_INFORMATION => open_ended(name(file, "").emit()),
+        FileInfoClass::FILE_ALTERNATE_NAME_INFORMATION => {
+            open_ended(short_name::of(&file.path)?.emit())
+        }
         FileInfoClass::FILE_ALL_INFORMATION => open_ended(all(file, info).emit()),
         FileInfoClass::FILE_STREAM_INFORMATION => open_ended(streams(info)),
         FileInfoClass::FILE_NETWORK_OPEN_INFORMATION => fixed(network_open(info).emit()),

@@ -194,7 +194,7 @@ mod tests {
         for (seconds, token) in [
             (0, "@GMT-1970.01.01-00.00.00"),
             (951_827_696, "@GMT-2000.02.29-12.34.56"),
-            (1_795_416_000, "@GMT-2026.11.23-04.00.00"),
+            (1_795_406_400, "@GMT-2026.11.23-04.00.00"),
         ] {
             let time = FileTime::from_unix(seconds, 0).expect("a time");
             assert_eq!(gmt_token(time).as_deref(), Some(token));
