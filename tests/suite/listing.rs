@@ -110,3 +110,31 @@ fn a_list_is_as_its_goldens_say() {
         }
     }
 }
+
+#[test]
+fn what_has_no_answer_is_listed_too() {
+    /// The frame of the first FSRVP call.
+    const CALL: usize = 18;
+    let whole = std::fs::read(named("rpcclient-backup-ro")).expect("readable");
+    let mut end = 24;
+    for _ in 0..CALL {
+        let length: [u8; 4] = whole[end + 8..end + 12].try_into().expect("four bytes");
+        end += 16 + usize::try_from(u32::from_le_bytes(length)).expect("a length");
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("cut.pcap");
+    std::fs::write(&path, &whole[..end]).expect("written");
+    let lines = lines(path.clone());
+    for kind in ["smb2", "rpc"] {
+        let of_kind = of_type(&lines, kind);
+        let last = of_kind.last().expect("an exchange");
+        assert_eq!(last["request_frames"], serde_json::json!([CALL]), "{last}");
+        assert_eq!(last["response_frames"], serde_json::json!([]), "{last}");
+        assert!(last["response_bytes"].is_null(), "{last}");
+    }
+    let text = printed(path, Format::Text);
+    assert!(
+        text.contains("IOCTL \"FssagentRpc\" = no response seen, 192 > ? bytes"),
+        "{text}"
+    );
+}
