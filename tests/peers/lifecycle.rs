@@ -59,6 +59,12 @@ const VARIANTS: &[Variant] = &[
         binding: "sign",
         writable: true,
     },
+    Variant {
+        store: Store::Xfs,
+        context: "app_rollback",
+        binding: "sign",
+        writable: true,
+    },
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -74,6 +80,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let programs = |store| match store {
         Store::Any => &["rpcclient", "smbclient"][..],
         Store::Btrfs => &["rpcclient", "smbclient", "mkfs.btrfs", "btrfs", "mount"][..],
+        Store::Xfs => &["rpcclient", "smbclient", "mkfs.xfs", "mount"][..],
     };
     VARIANTS
         .iter()
@@ -81,7 +88,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             trial(
                 name(v).to_lowercase(),
                 programs(v.store),
-                v.store == Store::Btrfs,
+                v.store != Store::Any,
                 || run(*v),
             )
         })

@@ -30,6 +30,8 @@ pub(crate) enum Store {
     Any,
     /// A fresh btrfs on a loop device, each share a subvolume of its own.
     Btrfs,
+    /// A fresh XFS on a loop device; copies are clones.
+    Xfs,
 }
 
 impl Store {
@@ -38,6 +40,7 @@ impl Store {
         match self {
             Store::Any => "copy",
             Store::Btrfs => "btrfs",
+            Store::Xfs => "reflink",
         }
     }
 }
@@ -48,7 +51,11 @@ impl Serve {
         let files = tempfile::Builder::new().prefix("fsrvp-serve-").tempdir()?;
         let mount = match store {
             Store::Any => None,
-            Store::Btrfs => Some(Mount::btrfs(files.path())?),
+            Store::Btrfs => Some(Mount::new(files.path(), &["mkfs.btrfs", "-q", "-f"])?),
+            Store::Xfs => Some(Mount::new(
+                files.path(),
+                &["mkfs.xfs", "-q", "-m", "reflink=1"],
+            )?),
         };
         for share in ["data", "more"] {
             make_share(store, &files.path().join("mnt").join(share))?;
@@ -149,14 +156,15 @@ struct Mount {
 }
 
 impl Mount {
-    fn btrfs(dir: &Path) -> io::Result<Mount> {
+    fn new(dir: &Path, words: &[&str]) -> io::Result<Mount> {
         let image = dir.join("disk.img");
-        fs::File::create(&image)?.set_len(256 << 20)?;
+        fs::File::create(&image)?.set_len(320 << 20)?;
         let at = dir.join("mnt");
         fs::create_dir(&at)?;
-        let mut mkfs = Command::new("mkfs.btrfs");
-        mkfs.args(["-q", "-f"]).arg(&image);
-        tool::run_with_input(mkfs, b"")?.success("mkfs.btrfs")?;
+        let (program, options) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut mkfs = Command::new(program);
+        mkfs.args(options).arg(&image);
+        tool::run_with_input(mkfs, b"")?.success(program)?;
         let mut mount = Command::new("mount");
         mount.args(["-o", "loop"]).arg(&image).arg(&at);
         tool::run_with_input(mount, b"")?.success("mount")?;

@@ -113,11 +113,14 @@ pub(super) fn subvolumes_below(directory: BorrowedFd<'_>) -> Result<Vec<PathBuf>
             Ok(()) | Err(Errno::OVERFLOW) => {}
             Err(error) => return Err(error),
         }
-        let mut children = args.rootref.iter().take(usize::from(args.num_items));
-        for child in children.clone() {
+        let (children, _) = args
+            .rootref
+            .split_at_checked(usize::from(args.num_items))
+            .ok_or(Errno::OVERFLOW)?;
+        for child in children {
             found.extend(path_below(directory, child.treeid, child.dirid)?);
         }
-        match children.next_back() {
+        match children.last() {
             Some(last) if asked.is_err() => next = last.treeid.saturating_add(1),
             _ => return Ok(found),
         }

@@ -40,6 +40,19 @@ pub(crate) struct Record {
     pub(crate) recovered: bool,
 }
 
+impl Record {
+    /// Whether the copy of the share of that index may hold these numbers.
+    pub(crate) fn permits(&self, index: usize, numbers: &[u64; WRITERS]) -> Result<(), String> {
+        let bounds = self.at_least[index].iter().zip(&self.at_most[index]);
+        for (writer, (number, (least, most))) in numbers.iter().zip(bounds).enumerate() {
+            if !(least..=most).contains(&number) {
+                return Err(format!("w{writer} is {number}, not {least} to {most}"));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// All sets of one campaign.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Journal {

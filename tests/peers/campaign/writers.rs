@@ -108,6 +108,15 @@ pub(crate) fn start(target: &Target, counts: &Arc<Counts>) -> Vec<JoinHandle<Res
     (0..WRITERS).map(one).collect()
 }
 
+/// Into which share a writer writes first.
+fn shares_of(writer: usize) -> (usize, usize) {
+    if writer.is_multiple_of(2) {
+        (0, 1)
+    } else {
+        (1, 0)
+    }
+}
+
 async fn write(target: &Target, counts: &Counts, writer: usize) -> Result<(), String> {
     let name = format!("w{writer}");
     let Ok(mut client) = ManualClient::connect(target).await else {
@@ -120,13 +129,9 @@ async fn write(target: &Target, counts: &Counts, writer: usize) -> Result<(), St
             Err(_) => return Ok(()),
         }
     }
-    let order = if writer.is_multiple_of(2) {
-        [0, 1]
-    } else {
-        [1, 0]
-    };
+    let (first, second) = shares_of(writer);
     while !counts.stop.load(Ordering::SeqCst) {
-        for share in order {
+        for share in [first, second] {
             let value = counts.send(share, writer);
             match client.write(files[share], number(value).as_bytes()).await {
                 Ok(written) => written?,
@@ -142,11 +147,7 @@ async fn write(target: &Target, counts: &Counts, writer: usize) -> Result<(), St
 /// first one by at most one write.
 pub(crate) fn is_consistent(numbers: &Numbers) -> bool {
     (0..WRITERS).all(|writer| {
-        let (first, second) = if writer.is_multiple_of(2) {
-            (0, 1)
-        } else {
-            (1, 0)
-        };
+        let (first, second) = shares_of(writer);
         let (first, second) = (numbers[first][writer], numbers[second][writer]);
         second <= first && first <= second + 1
     })
