@@ -291,10 +291,15 @@ impl Agent {
     fn long_succeeded(&mut self, long: &Long, completion: Completion, now: Now) {
         let mut state = self.state.clone();
         let mut made: Vec<BackendRef> = Vec::new();
+        let waits_for_nobody = self.deviates(Deviation::CommitsAreNotJoined);
         if let Some(set) = state.set_mut(long.set) {
             match completion {
                 Completion::Copied(copies) => {
-                    set.status = Status::Committed;
+                    // 3.1.4.5: whoever calls Commit again learns of it; until then the status
+                    // stays, whatever the work has come to.
+                    if !long.waiters.is_empty() || waits_for_nobody {
+                        set.status = Status::Committed;
+                    }
                     for (id, backend_ref) in copies {
                         made.push(backend_ref.clone());
                         if let Some(copy) = set.copies.iter_mut().find(|copy| copy.id == id) {

@@ -39,8 +39,9 @@
 //!   they can be repeated (3.1.4.8 step 3). Abort works in every status: 3.1.4.8 checks none.
 //! - *A copy that fails in Commit*: the text leaves the status at CreationInProgress, so a further
 //!   Commit starts again; what was made is removed.
-//! - *A commit that is late* goes on; once it is done, without anybody waiting, a further Commit
-//!   finds the set Committed and is refused for its state, and Expose is the way on.
+//! - *A commit that is late* goes on, and the status stays CreationInProgress until a further Commit
+//!   learns of its end: done meanwhile, that call succeeds at once (3.1.4.5). So a client that tries
+//!   again is never refused for having been slower than the server.
 //! - *Expose and Prepare that fail or are too late* are taken back and may be repeated. Calls about
 //!   the set wait while they run, for the status does not tell; during a commit it does.
 //! - *TimeOutInMilliseconds* runs from the arrival of the call, also where other work has to end

@@ -122,6 +122,12 @@ impl ShadowCopySet {
             .collect()
     }
 
+    /// Whether the backend has made every copy.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        self.copies.iter().all(|copy| copy.backend_ref.is_some())
+    }
+
     /// What the backend made for the set.
     #[must_use]
     pub fn backend_refs(&self) -> Vec<BackendRef> {

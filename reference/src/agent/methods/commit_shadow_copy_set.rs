@@ -1,11 +1,12 @@
 //! MS-FSRVP 3.1.4.5 CommitShadowCopySet (Opnum 4).
 
 use super::{Turn, deadline};
+use crate::agent::plan::{Plan, TimerChange};
 use crate::agent::{
     Agent, AgentError, CallToken, CopyOrder, Deviation, Deviations, Effect, ShadowCopy, Status,
 };
-use fsrvp_wire::fsrvp::Opnum;
-use fsrvp_wire::fsrvp::commit_shadow_copy_set::Request;
+use fsrvp_wire::fsrvp::commit_shadow_copy_set::{Request, Response};
+use fsrvp_wire::fsrvp::{Hresult, Opnum, Reply, ShadowCopySetId};
 use std::time::Duration;
 
 /// A commit that is under way may be waited for again.
@@ -35,12 +36,17 @@ impl Agent {
             })
         };
         let copies = set.copies.iter().filter_map(order).collect();
+        // It was done when nobody waited any more.
+        let is_done = set.status == Status::CreationInProgress && set.is_made();
         let waiter = (token, deadline(arrived, request.timeout_ms));
         if let Some(long) = self.long.as_mut().filter(|long| long.set == id) {
             // The commit is under way: this caller waits for it as well.
             long.waiters.push(waiter);
             self.timer.stop();
             return Ok(Turn::Waits);
+        }
+        if is_done {
+            return Ok(Turn::Plan(self.committed(token, id)));
         }
         if let Some(set) = self.state.set_mut(id) {
             set.status = Status::CreationInProgress;
@@ -56,5 +62,18 @@ impl Agent {
             waiter,
         );
         Ok(Turn::Waits)
+    }
+
+    /// The end of a commit whose copies are made.
+    fn committed(&self, token: CallToken, id: ShadowCopySetId) -> Plan {
+        let mut state = self.state.clone();
+        if let Some(set) = state.set_mut(id) {
+            set.status = Status::Committed;
+        }
+        let reply = Reply::CommitShadowCopySet(Response {
+            status: Hresult::ZERO,
+        });
+        let timer = TimerChange::Start(self.config.durations.commit);
+        self.plan(state, timer, token, reply)
     }
 }

@@ -172,17 +172,19 @@ fn a_commit_that_is_late_goes_on_and_can_be_joined() {
 }
 
 #[test]
-fn a_commit_that_nobody_waits_for_is_committed_all_the_same() {
+fn a_commit_that_nobody_waits_for_is_there_for_whoever_calls_again() {
     let mut bench = Bench::new();
     let (set, _) = bench.reach(Context::CTX_BACKUP, Status::Added);
     bench.fate = on("commit", Fate::Held);
     bench.send(bench::commit(set));
     bench.pass(MINUTE);
     bench.release();
-    assert_eq!(
-        bench.stored.set(set).map(|set| set.status),
-        Some(Status::Committed)
-    );
+    let stored = |bench: &Bench| bench.stored.set(set).map(|set| (set.status, set.is_made()));
+    assert_eq!(stored(&bench), Some((Status::CreationInProgress, true)));
+    assert_eq!(bench.status(bench::expose(set)), Hresult::FSRVP_E_BAD_STATE);
+    assert!(bench.held.is_empty(), "nothing is made twice");
+    assert_eq!(bench.status(bench::commit(set)), Hresult::ZERO);
+    assert_eq!(stored(&bench), Some((Status::Committed, true)));
     assert_eq!(bench.status(bench::expose(set)), Hresult::ZERO);
 }
 
