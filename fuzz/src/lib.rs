@@ -294,8 +294,8 @@ pub fn fsrvp(data: &[u8]) {
 }
 
 /// A capture file, or the pieces of one stream: two bytes of length, whose highest bit tells the
-/// direction, and the piece. The first byte says which, whether the users' password is known, and
-/// whether what comes out is judged.
+/// direction, and the piece. The first byte says which, whether the users' password is known,
+/// whether what comes out is judged, and whether everything is listed.
 pub fn dissector(data: &[u8]) {
     let Some((choice, rest)) = data.split_first() else {
         return;
@@ -309,6 +309,9 @@ pub fn dissector(data: &[u8]) {
         dissector: Dissector::with_keys(KeyRing::new(users, vec![])),
         oracle: (choice & 4 != 0).then(|| Oracle::new(catalogue(), Durations::Scaled(1.0))),
     };
+    if choice & 8 != 0 {
+        dissection.dissector.list_all();
+    }
     match choice & 1 {
         0 => dissection.file(rest),
         _ => dissection.stream(rest),
@@ -339,6 +342,7 @@ impl Dissection {
                 oracle.handle_event(&event);
             }
         }
+        while self.dissector.poll_listed().is_some() {}
     }
 
     fn file(&mut self, file: &[u8]) {
