@@ -3,6 +3,7 @@
 //! The file is read once through one buffer that grows no larger than its largest block, so that
 //! its size does not matter.
 
+use super::resolution::Resolutions;
 use pcap_file::pcap::{PcapParser, PcapTsResolution};
 use pcap_file::pcapng::blocks::{
     ENHANCED_PACKET_BLOCK, PACKET_BLOCK, SECTION_HEADER_BLOCK, SIMPLE_PACKET_BLOCK,
@@ -81,7 +82,7 @@ pub enum CaptureError {
 
 enum Format {
     Pcap(PcapParser),
-    PcapNg(Box<PcapNgParser>),
+    PcapNg(Box<PcapNgParser>, Resolutions),
 }
 
 /// The file as bytes: what was read and not used up yet.
@@ -163,6 +164,10 @@ impl<R: Read> Input<R> {
                     return Ok(read);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                // A packed file that was cut.
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                    return Err(self.truncated());
+                }
                 Err(source) => {
                     return Err(CaptureError::Read {
                         frame: self.frames + 1,
@@ -228,7 +233,7 @@ impl<R: Read> CaptureReader<R> {
             let unit = input.have().get(..length.unwrap_or(0)).unwrap_or_default();
             let (_, parser) = PcapNgParser::new(unit).map_err(|e| input.broken(chain(&e)))?;
             input.use_up(length.unwrap_or(0));
-            Format::PcapNg(Box::new(parser))
+            Format::PcapNg(Box::new(parser), Resolutions::default())
         } else {
             let (_, parser) = PcapParser::new(input.have()).map_err(|_| CaptureError::Foreign)?;
             input.use_up(PCAP_HEADER_LEN);
@@ -280,7 +285,7 @@ impl<R: Read> CaptureReader<R> {
         loop {
             let length = input.whole_unit(|have| match &*format {
                 Format::Pcap(parser) => Ok(pcap_length(parser, have)),
-                Format::PcapNg(parser) => pcapng_length(parser.section().endianness, have),
+                Format::PcapNg(parser, _) => pcapng_length(parser.section().endianness, have),
             })?;
             let Some(length) = length else {
                 return Ok(None);
@@ -289,7 +294,7 @@ impl<R: Read> CaptureReader<R> {
             let unit = input.have().get(..length).unwrap_or_default();
             let found = match format {
                 Format::Pcap(parser) => pcap_packet(parser, unit).map(Some),
-                Format::PcapNg(parser) => pcapng_packet(parser, unit),
+                Format::PcapNg(parser, clocks) => pcapng_packet(parser, clocks, unit),
             }
             .map_err(|reason| input.broken(reason))?;
             input.use_up(length);
@@ -361,8 +366,13 @@ fn pcap_packet(parser: &PcapParser, unit: &[u8]) -> Result<Found, String> {
 }
 
 /// The packet in a block; `None` for every other kind of block, secrets and comments among them.
-fn pcapng_packet(parser: &mut PcapNgParser, unit: &[u8]) -> Result<Option<Found>, String> {
-    let (_, raw) = parser.next_raw_block(unit).map_err(|e| chain(&e))?;
+fn pcapng_packet(
+    parser: &mut PcapNgParser,
+    clocks: &mut Resolutions,
+    unit: &[u8],
+) -> Result<Option<Found>, String> {
+    let shown = clocks.block(unit, parser.section().endianness);
+    let (_, raw) = parser.next_raw_block(&shown).map_err(|e| chain(&e))?;
     if !matches!(
         raw.type_,
         ENHANCED_PACKET_BLOCK | PACKET_BLOCK | SIMPLE_PACKET_BLOCK
@@ -381,13 +391,14 @@ fn pcapng_packet(parser: &mut PcapNgParser, unit: &[u8]) -> Result<Option<Found>
         Block::SimplePacket(b) => (0, None, b.original_len, &b.data),
         _ => return Ok(None),
     };
+    let number = usize_from(interface);
     let interface = parser
         .interfaces()
-        .get(usize_from(interface))
+        .get(number)
         .ok_or_else(|| format!("interface {interface} was not described"))?;
-    let start = data.as_ptr().addr().saturating_sub(unit.as_ptr().addr());
+    let start = data.as_ptr().addr().saturating_sub(shown.as_ptr().addr());
     Ok(Some(Found {
-        time,
+        time: time.map(|time| clocks.correct(number, time, interface.ts_offset())),
         link: interface.linktype,
         data: start..start + data.len(),
         original_len,
@@ -518,6 +529,38 @@ mod tests {
         let time = Some(Duration::new(1_700_000_000, 123));
         let packet = (time, b"bytes".to_vec(), 9);
         assert_eq!(packets, [packet.clone(), packet]);
+    }
+
+    #[test]
+    fn a_clock_of_picoseconds_is_read() {
+        let mut file = section();
+        let options = file
+            .windows(6)
+            .position(|w| w == [0, 9, 0, 1, 9, 0])
+            .unwrap();
+        file[options + 4] = 12;
+        let (packets, error) = read(&[file, section()].concat());
+        assert_eq!(error, None);
+        assert_eq!(
+            packets[0].0,
+            Some(Duration::from_nanos(1_700_000_000_000_000))
+        );
+        assert_eq!(packets[1].0, Some(Duration::new(1_700_000_000, 123)));
+    }
+
+    #[test]
+    fn a_packed_capture_that_is_cut_ends_inside_of_a_frame() {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+        packer.write_all(&pcap(false, 0xa1b2_c3d4, 0)).unwrap();
+        let packed = packer.finish().unwrap();
+        let mut reader =
+            CaptureReader::new(unpacked(&packed[..packed.len() - 12]).unwrap()).unwrap();
+        assert!(reader.next_packet().unwrap().is_ok());
+        let error = reader.next_packet().unwrap().unwrap_err();
+        assert!(
+            matches!(error, CaptureError::Truncated { frame: 2, .. }),
+            "{error}"
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod file;
 mod fragments;
 pub mod link;
 pub mod manifest;
+mod resolution;
 
 pub use file::{CaptureError, CaptureReader, Packet, unpacked};
 pub use manifest::{ExpectedCall, Manifest, Timers};

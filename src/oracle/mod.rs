@@ -18,6 +18,7 @@ mod names;
 mod order;
 mod rule;
 mod server;
+mod signatures;
 mod statuses;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use live::{Judgement, Live};
 pub use loss::{Loss, LossCause};
 pub use moment::{Countdown, Moment, Standing};
 pub use order::weight;
+pub use signatures::requirement_of;
 pub use timer::Durations;
 
 use crate::flow::{Event, Exchange};
@@ -42,6 +44,7 @@ use server::Judged;
 use statuses::{Status, Statuses};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How many happenings are kept for one server before those are judged that are over.
@@ -61,6 +64,7 @@ const FINDINGS_MAX: usize = 16 * 1024;
 pub fn requirements() -> Vec<&'static str> {
     let all: BTreeSet<&str> = server::requirements()
         .chain(client::requirements())
+        .chain(signatures::requirements())
         .collect();
     all.into_iter().collect()
 }
@@ -70,7 +74,7 @@ pub fn requirements() -> Vec<&'static str> {
 /// Feed it with [`handle_event`](Oracle::handle_event) and
 /// [`handle_close`](Oracle::handle_close); [`finish`](Oracle::finish) gives the findings.
 pub struct Oracle {
-    catalogue: Catalogue,
+    catalogue: Arc<Catalogue>,
     durations: Durations,
     servers: BTreeMap<SocketAddr, Server>,
     findings: Vec<Finding>,
@@ -98,9 +102,9 @@ struct Server {
 impl Oracle {
     /// An oracle that has seen nothing. `durations` are those of the servers' timers.
     #[must_use]
-    pub fn new(catalogue: Catalogue, durations: Durations) -> Oracle {
+    pub fn new(catalogue: impl Into<Arc<Catalogue>>, durations: Durations) -> Oracle {
         Oracle {
-            catalogue,
+            catalogue: catalogue.into(),
             durations,
             servers: BTreeMap::new(),
             findings: Vec::new(),

@@ -60,7 +60,16 @@ pub enum Role {
     Client,
 }
 
-/// A section number of MS-FSRVP, such as `3.1.4.4`.
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Server => "server",
+            Role::Client => "client",
+        })
+    }
+}
+
+/// A section number of MS-FSRVP, such as `3.1.4.4`, or of another document, with its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Section(pub String);

@@ -83,12 +83,11 @@ fn bad_signatures(events: &[Event]) -> Vec<&BadSignature> {
 
 #[test]
 fn a_password_alone_opens_what_the_session_keys_open_and_the_hash_does_too() {
-    let hash = user("nt_hash = \"15DC86D40BF1FF7D17B7F44B3F36163E\"");
-    let hash = hash.replace("15DC86D40BF1FF7D17B7F44B3F36163E", &nt_hash_in_hex());
     for folder in folders() {
         let manifest = fs::read_to_string(folder.join("manifest.toml")).expect("readable");
         let manifest = Manifest::parse(&manifest).expect("a manifest");
-        for keys in [user("password = \"AdminPass1!\""), hash.clone()] {
+        let users = users_of(&folder);
+        for keys in [with_hashes(&users), users] {
             let (json, outcome) = decoded_with(&capture_in(&folder), &keys);
             assert_eq!(outcome, Ok(ExitStatus::AsExpected));
             assert_eq!(calls_in(&json), manifest.calls, "{}", folder.display());
@@ -96,8 +95,31 @@ fn a_password_alone_opens_what_the_session_keys_open_and_the_hash_does_too() {
     }
 }
 
-fn nt_hash_in_hex() -> String {
-    let hash = NtHash::of_password(PASSWORD);
+/// The users that the keys of a capture name, without its session keys.
+fn users_of(folder: &Path) -> String {
+    let text = fs::read_to_string(folder.join("capture.keys.toml")).unwrap_or_default();
+    let users = text.split_once("[[user]]").map(|(_, users)| users);
+    let users = users.and_then(|users| users.split("[[smb_session]]").next());
+    match users {
+        Some(users) => format!("[[user]]{users}"),
+        None => user("password = \"AdminPass1!\""),
+    }
+}
+
+/// The same users by the hashes of their passwords.
+fn with_hashes(users: &str) -> String {
+    let line = |line: &str| {
+        let password = line.strip_prefix("password = \"");
+        match password.and_then(|rest| rest.strip_suffix('"')) {
+            Some(password) => format!("nt_hash = \"{}\"\n", nt_hash_in_hex(password)),
+            None => format!("{line}\n"),
+        }
+    };
+    users.lines().map(line).collect()
+}
+
+fn nt_hash_in_hex(password: &str) -> String {
+    let hash = NtHash::of_password(password);
     hash.as_bytes().iter().map(|b| format!("{b:02x}")).collect()
 }
 
@@ -236,6 +258,10 @@ fn a_wrong_signature_sets_the_exit_code_and_is_printed_as_a_finding() {
     let (json, outcome) = decoded_with(&path, &user("password = \"AdminPass1!\""));
     assert_eq!(outcome, Ok(ExitStatus::Deviates));
     assert!(json.contains("\"section\":\"MS-SMB2 3.1.4.1\""), "{json}");
+    assert!(
+        json.contains("\"requirement\":\"SMB2-3.1.4.1-01\""),
+        "{json}"
+    );
     assert!(
         json.contains("\"section\":\"MS-RPCE 3.3.1.5.2.2\""),
         "{json}"

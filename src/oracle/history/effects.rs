@@ -64,7 +64,12 @@ impl History {
         }
         match code {
             Hresult::ZERO if context.is_valid() => {
-                if same {
+                // Where the timer may have run out meanwhile, it has removed the same sets.
+                let was_mine = self
+                    .context
+                    .holder
+                    .is_some_and(|holder| holder.address == Some(client));
+                if same || was_mine {
                     self.drop_unfinished();
                 } else if !self.context.is_clear() || other {
                     self.doubt_unfinished();

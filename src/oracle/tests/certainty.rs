@@ -4,6 +4,7 @@ use super::builder::{
     SHARE, Story, abort, commit, expose, get_mapping, mapping_of, prepare, recovery, set,
     set_context, start,
 };
+use crate::oracle::Durations;
 use fsrvp_wire::fsrvp::Hresult;
 
 const ZERO: Hresult = Hresult::ZERO;
@@ -172,4 +173,31 @@ fn a_further_share_wants_a_further_prepare() {
     let findings = story().code(commit(1), ZERO).judged();
     let told = |rule: &str| findings.iter().any(|finding| finding.requirement.0 == rule);
     assert!(told("FSRVP-C-3.2.4.2.2-05"), "{findings:?}");
+}
+
+/// Where nobody knows how long timers run, one may have run out between two calls: but then it has
+/// removed the set before SetContext did.
+#[test]
+fn a_set_that_set_context_removes_is_gone_whatever_the_timer_did() {
+    let repeated = || {
+        Story::new()
+            .durations(Durations::Unknown)
+            .added(1)
+            .context(0)
+    };
+    for code in [ZERO, BAD] {
+        repeated()
+            .code(prepare(1), code)
+            .server_broke("FSRVP-3.1.4.2-14");
+    }
+    repeated().code(prepare(1), MISMATCH).server_is_right();
+    // Another client's set is not touched.
+    Story::new()
+        .durations(Durations::Unknown)
+        .added(1)
+        .client(2)
+        .context(0)
+        .client(1)
+        .code(prepare(1), ZERO)
+        .server_is_right();
 }

@@ -2,7 +2,9 @@
 
 use super::{Printer, Totals, listing};
 use crate::flow::{Answer, BadSignature, Direction, Event, Exchange, Gap, Listed, Request};
+use crate::oracle::requirement_of;
 use crate::outcome::Finding;
+use crate::requirement::{Level, Role};
 use fsrvp_wire::fsrvp::{Call, Reply};
 use fsrvp_wire::ndr::WideString;
 use serde_json::{Map, Value, json};
@@ -192,10 +194,10 @@ fn gap(capture: &str, gap: &Gap) -> Value {
 }
 
 /// The role of who sent something.
-pub(super) fn sender(direction: Direction) -> &'static str {
+pub(super) fn role(direction: Direction) -> Role {
     match direction {
-        Direction::ClientToServer => "client",
-        Direction::ServerToClient => "server",
+        Direction::ClientToServer => Role::Client,
+        Direction::ServerToClient => Role::Server,
     }
 }
 
@@ -207,9 +209,10 @@ fn bad_signature(capture: &str, found: &BadSignature) -> Value {
         "stream": found.link.stream,
         "client": found.link.client.to_string(),
         "server": found.link.server.to_string(),
-        "requirement": null,
+        "requirement": requirement_of(found.signed, role(found.direction)),
         "section": found.signed.section(),
-        "by": sender(found.direction),
+        "level": Level::Must,
+        "by": role(found.direction),
         "expected": format!("a signature over the {} by the key of its session", found.signed),
         "seen": "another one",
         "frames": found.evidence.frames,

@@ -5,7 +5,12 @@ use crate::flow::{Event, Segment};
 use crate::oracle::{Durations, Loss, Moment, Oracle};
 use crate::outcome::Finding;
 use crate::requirement::Catalogue;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+
+/// Read once for all captures. It is built in and read by the tests.
+static CATALOGUE: LazyLock<Arc<Catalogue>> =
+    LazyLock::new(|| Arc::new(Catalogue::built_in().unwrap_or_default()));
 
 /// Follows one capture, and judges it where that is asked for.
 pub(super) struct Judge {
@@ -17,9 +22,8 @@ impl Judge {
     /// what is known around each exchange.
     pub(super) fn new(rules: bool, follows: bool, timers: Option<Timers>) -> Judge {
         let catalogue = match rules {
-            // It is built in and read by the tests.
-            true => Catalogue::built_in().unwrap_or_default(),
-            false => Catalogue::default(),
+            true => Arc::clone(&CATALOGUE),
+            false => Arc::default(),
         };
         let mut oracle = Oracle::new(catalogue, durations(timers));
         if follows {

@@ -6,7 +6,6 @@ use super::{End, Printer, Totals, listing, words};
 use crate::flow::{Event, Listed};
 use crate::oracle::Moment;
 use crate::outcome::Finding;
-use crate::requirement::Role;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::time::Duration;
@@ -256,10 +255,7 @@ fn bar(freeze: Freeze) -> Option<String> {
 }
 
 fn finding(found: &Finding) -> String {
-    let by = match found.by {
-        Role::Server => "server",
-        Role::Client => "client",
-    };
+    let by = found.by;
     let times = match found.times {
         1 => String::new(),
         times => format!(", {times} times"),

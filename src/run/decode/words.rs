@@ -1,10 +1,10 @@
 //! Calls, answers, holes and losses in words, as pieces of lines.
 
-use super::json::{dialect, method, request, response, rpc_auth, sender};
+use super::json::{dialect, method, request, response, role, rpc_auth};
 use super::table::{shortened, words_of};
 use crate::case::fault_text;
 use crate::flow::{Answer, BadSignature, Exchange, Gap, Request};
-use crate::oracle::{Countdown, Loss, LossCause, Moment};
+use crate::oracle::{Countdown, Loss, LossCause, Moment, requirement_of};
 use fsrvp_wire::fsrvp::{Call, Context, Reply};
 use serde_json::Value;
 use std::time::Duration;
@@ -292,12 +292,13 @@ pub(super) fn gap(gap: &Gap) -> String {
 }
 
 pub(super) fn bad_signature(found: &BadSignature) -> String {
+    let by = role(found.direction);
     format!(
         "-- finding: the {}'s signature over a {} on stream {} is wrong ({})",
-        sender(found.direction),
+        by,
         found.signed,
         found.link.stream,
-        found.signed.section(),
+        requirement_of(found.signed, by),
     )
 }
 
