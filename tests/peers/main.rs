@@ -9,6 +9,7 @@ mod samba;
 mod serve;
 mod strangers;
 mod tool;
+mod torture;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     trials.extend(lifecycle::trials());
     trials.extend(strangers::trials());
+    trials.extend(torture::trials());
     trials.extend(campaign::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -8,6 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// The configuration file of a server that was started with one.
+const CONFIG: &str = "server.toml";
+
 /// May use FSRVP.
 pub(crate) const ADMIN: Account = Account {
     name: "admin",
@@ -69,6 +72,29 @@ impl Serve {
         })
     }
 
+    /// Starts the server on [`Store::Any`] with a configuration file: the keys of its root, and
+    /// its shares with further keys of each.
+    pub(crate) fn configured(root: &str, shares: &[(&str, &str)]) -> io::Result<Serve> {
+        let files = tempfile::Builder::new().prefix("fsrvp-serve-").tempdir()?;
+        let mut config = format!("backend = \"copy\"\n{root}");
+        for (share, keys) in shares {
+            let path = files.path().join("mnt").join(share);
+            make_share(Store::Any, &path)?;
+            config += &format!(
+                "[[share]]\nname = \"{share}\"\npath = \"{}\"\n{keys}",
+                path.display()
+            );
+        }
+        fs::write(files.path().join(CONFIG), config)?;
+        let (child, port) = spawn(files.path(), Store::Any)?;
+        Ok(Serve {
+            child,
+            port,
+            files,
+            _mount: None,
+        })
+    }
+
     /// Ends the server with SIGKILL and starts another one on the same files.
     pub(crate) fn kill_and_restart(&mut self, store: Store) -> io::Result<()> {
         self.child.kill()?;
@@ -108,16 +134,19 @@ fn spawn(files: &Path, store: Store) -> io::Result<(Child, u16)> {
     command
         .arg("serve")
         .args(["--listen", "127.0.0.1:0", "--user", ADMIN.name]);
-    for share in ["data", "more"] {
-        command.arg("--share").arg(format!(
-            "{share}={}",
-            files.join("mnt").join(share).display()
-        ));
+    let config = files.join(CONFIG);
+    if config.exists() {
+        command.arg("--config").arg(config);
+    } else {
+        for share in ["data", "more"] {
+            command.arg("--share").arg(format!(
+                "{share}={}",
+                files.join("mnt").join(share).display()
+            ));
+        }
+        command.args(["--backend", store.backend()]);
     }
-    command
-        .args(["--backend", store.backend()])
-        .arg("--state")
-        .arg(files.join("state"));
+    command.arg("--state").arg(files.join("state"));
     let mut child = command
         .env("FSRVP_PASSWORD", ADMIN.password)
         .stdout(Stdio::piped())

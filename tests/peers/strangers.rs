@@ -23,6 +23,12 @@ pub(crate) fn trials() -> Vec<Trial> {
         true,
         check_against_smbd,
     )];
+    trials.push(trial(
+        "encrypted_share",
+        &["smbclient", "rpcclient"],
+        false,
+        encrypted_share,
+    ));
     for dialect in DIALECTS {
         let name = format!("smbclient_at_home::{}", dialect.to_lowercase());
         trials.push(trial(name, &["smbclient", "rpcclient"], false, move || {
@@ -61,6 +67,45 @@ fn encrypted(options: &[&str]) -> Outcome {
         "supports FSRVP versions from 1 to 1",
         "rpcclient",
     )
+}
+
+/// A share that encrypts: smbclient does so unasked, a client that cannot is kept out, and so is
+/// it with the shadow copies of that share, also after a restart.
+fn encrypted_share() -> Outcome {
+    let shares = [("vault", "encryption = \"required\"\n"), ("open", "")];
+    let mut server = Serve::configured("", &shares)?;
+    fs::write(server.share("vault").join("hello.txt"), "as it was\n")?;
+    let old = ["--option=client max protocol=SMB2_10"];
+    let look = |server: &Serve, share: &str, options: &[&str]| {
+        Tool::smbclient(server.port, ADMIN, share, options, "get hello.txt -")
+    };
+    demand(&look(&server, "vault", &[])?.output, "as it was", "vault")?;
+    demand(
+        &look(&server, "vault", &old)?.output,
+        "NT_STATUS_ACCESS_DENIED",
+        "vault in a dialect without encryption",
+    )?;
+    let other = look(&server, "open", &old)?.output;
+    demand(&other, "NT_STATUS_OBJECT_NAME_NOT_FOUND", "the other share")?;
+
+    let command = "fss_create_expose backup ro vault";
+    let made = Tool::rpcclient(server.port, ADMIN, "sign", command)?.success("rpcclient")?;
+    let exposed = made
+        .split("share ")
+        .nth(1)
+        .and_then(|rest| rest.split(" exposed").next())
+        .ok_or_else(|| format!("no exposed share in:\n{made}"))?
+        .to_owned();
+    for _ in 0..2 {
+        demand(&look(&server, &exposed, &[])?.output, "as it was", &exposed)?;
+        demand(
+            &look(&server, &exposed, &old)?.output,
+            "NT_STATUS_ACCESS_DENIED",
+            "the exposed share in a dialect without encryption",
+        )?;
+        server.kill_and_restart(Store::Any)?;
+    }
+    Ok(())
 }
 
 /// Every verdict over a real smbd is a pass or a deviation that the list explains.

@@ -81,10 +81,35 @@ impl Tool {
     }
 }
 
+impl Tool {
+    /// One suite of `smbtorture` over `//127.0.0.1/share`, cut off after `limit_s` seconds.
+    pub(crate) fn smbtorture(
+        port: u16,
+        user: Account,
+        share: &str,
+        suite: &str,
+        limit_s: u32,
+    ) -> io::Result<Run> {
+        let mut tool = samba_tool("smbtorture", port, user)?;
+        tool.command
+            .arg("--option=torture:progress=no")
+            .arg(format!("--basedir={}", tool.files.path().display()))
+            .arg(format!("//127.0.0.1/{share}"))
+            .arg(suite);
+        let mut limited = Command::new("timeout");
+        limited
+            .arg(limit_s.to_string())
+            .arg(tool.command.get_program())
+            .args(tool.command.get_args())
+            .current_dir(tool.files.path());
+        run_with_input(limited, b"")
+    }
+}
+
 /// A command with the directory of its own files, which lives as long as the run.
 struct Prepared {
     command: Command,
-    _files: tempfile::TempDir,
+    files: tempfile::TempDir,
 }
 
 impl Prepared {
@@ -126,10 +151,7 @@ fn samba_tool(program: &str, port: u16, user: Account) -> io::Result<Prepared> {
         .args(["-p", &port.to_string()])
         .arg(format!("--authentication-file={}", account.display()))
         .current_dir(files.path());
-    Ok(Prepared {
-        command,
-        _files: files,
-    })
+    Ok(Prepared { command, files })
 }
 
 /// Runs a command to its end with `input` on standard input.

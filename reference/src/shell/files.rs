@@ -347,7 +347,8 @@ fn options(open: &OpenWork, granted: AccessMask) -> OpenOptions {
             Wanted::Any
         },
         open_link: open.options.contains(CreateOptions::OPEN_REPARSE_POINT),
-        attributes: Attributes(open.attributes.0),
+        // MS-FSA 2.1.5.1.1: what is new has not been backed up yet.
+        attributes: Attributes(open.attributes.0 | Attributes::ARCHIVE),
         keep_contents: false,
     }
 }

@@ -155,6 +155,9 @@ impl Chain {
             let signer = signer.filter(|_| self.sealer.is_none());
             let message = seal_message(&header, answer.reply.message, signer, index + 1 == count);
             hash(answer.reply.hashed, &message);
+            if count == 1 {
+                return message;
+            }
             frame.extend_from_slice(&message);
         }
         frame

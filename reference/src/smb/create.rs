@@ -106,6 +106,7 @@ pub(crate) fn file(
                 delete_pending: create
                     .create_options
                     .contains(CreateOptions::DELETE_ON_CLOSE),
+                position: 0,
                 listing: None,
             }),
         });

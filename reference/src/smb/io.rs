@@ -9,7 +9,7 @@ use super::work::{FileDone, FileWork};
 use fsrvp_wire::smb2::close::CloseFlags;
 use fsrvp_wire::smb2::create::AccessMask;
 use fsrvp_wire::smb2::write::WriteFlags;
-use fsrvp_wire::smb2::{NtStatus, close, flush, read, write};
+use fsrvp_wire::smb2::{FileId, NtStatus, close, flush, read, write};
 
 /// MS-SMB2 3.3.5.10.
 pub(crate) fn close(state: &mut State, request: &Request<'_>) -> Result<Step, NtStatus> {
@@ -94,14 +94,16 @@ pub(crate) fn read(state: &mut State, request: &Request<'_>) -> Result<Step, NtS
         offset_bytes: body.offset,
         length,
     };
+    let offset = body.offset;
     let minimum = usize::try_from(body.minimum_count).map_err(|_| NtStatus::INVALID_PARAMETER)?;
-    Step::work(work, move |_, result| {
+    Step::work(work, move |state, result| {
         let FileDone::Data(data) = result? else {
             return Err(NtStatus::INTERNAL_ERROR);
         };
         if data.len() < minimum || data.is_empty() && length > 0 {
             return Err(NtStatus::END_OF_FILE);
         }
+        go_to(state, file_id, offset, data.len());
         Step::body(&read::Response {
             data,
             ..read::Response::default()
@@ -132,11 +134,24 @@ pub(crate) fn write(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
     }
     file.require(AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA)?;
     check_range(body.offset, count)?;
+    let written = body.data.len();
     let work = FileWork::Write {
         file: file.token,
         offset_bytes: body.offset,
         data: body.data,
         write_through: body.flags.contains(WriteFlags::WRITE_THROUGH),
     };
-    Step::work_then_body(work, response)
+    Step::work(work, move |state, result| {
+        result?;
+        go_to(state, file_id, body.offset, written);
+        Step::body(&response)
+    })
+}
+
+/// MS-FSA 2.1.5.3, 2.1.5.4: what was read or written ends at the open's new position.
+fn go_to(state: &mut State, file_id: FileId, offset_bytes: u64, length: usize) {
+    if let Some(Target::File(file)) = state.opens.target(file_id) {
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        file.position = offset_bytes.saturating_add(length);
+    }
 }

@@ -39,7 +39,15 @@ pub(crate) fn ioctl(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
         CtlCode::FSCTL_QUERY_NETWORK_INTERFACE_INFO | CtlCode::FSCTL_PIPE_WAIT => {
             Err(NtStatus::NOT_SUPPORTED)
         }
-        _ => Err(NtStatus::INVALID_DEVICE_REQUEST),
+        _ => {
+            // MS-SMB2 3.3.5.15: the open is looked up before the code.
+            let file_id = request.file_id(body.file_id)?;
+            let header = &request.header;
+            state
+                .opens
+                .get(file_id, header.session_id, header.tree_id)?;
+            Err(NtStatus::INVALID_DEVICE_REQUEST)
+        }
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct OpenFile {
     pub(crate) is_directory: bool,
     /// Whether it goes when it is closed.
     pub(crate) delete_pending: bool,
+    /// MS-FSA 2.1.1.4 CurrentByteOffset: behind the last byte that was read or written.
+    pub(crate) position: u64,
     /// How far a listing has come.
     pub(crate) listing: Option<Listing>,
 }
@@ -103,9 +105,14 @@ impl Opens {
             .ok_or(NtStatus::FILE_CLOSED)
     }
 
+    /// What is behind an id, whoever has it.
+    pub(crate) fn target(&mut self, file_id: FileId) -> Option<&mut Target> {
+        Some(&mut self.by_id.get_mut(&file_id)?.target)
+    }
+
     /// The pipe behind an id, whoever has it.
     pub(crate) fn pipe(&mut self, file_id: FileId) -> Option<&mut Pipe> {
-        match &mut self.by_id.get_mut(&file_id)?.target {
+        match self.target(file_id)? {
             Target::Pipe(pipe) => Some(pipe),
             Target::File(_) => None,
         }

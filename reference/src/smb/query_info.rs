@@ -185,9 +185,7 @@ fn file_class(class: FileInfoClass, file: &OpenFile, info: &FileInfo) -> Result<
         FileInfoClass::FILE_INTERNAL_INFORMATION => fixed(internal(info).emit()),
         FileInfoClass::FILE_EA_INFORMATION => fixed(FileEaInformation::default().emit()),
         FileInfoClass::FILE_ACCESS_INFORMATION => fixed(access(file).emit()),
-        FileInfoClass::FILE_POSITION_INFORMATION => {
-            fixed(FilePositionInformation::default().emit())
-        }
+        FileInfoClass::FILE_POSITION_INFORMATION => fixed(position(file).emit()),
         FileInfoClass::FILE_MODE_INFORMATION => fixed(mode(file).emit()),
         FileInfoClass::FILE_ALIGNMENT_INFORMATION => {
             fixed(FileAlignmentInformation::default().emit())
@@ -245,6 +243,12 @@ fn access(file: &OpenFile) -> FileAccessInformation {
     }
 }
 
+fn position(file: &OpenFile) -> FilePositionInformation {
+    FilePositionInformation {
+        current_byte_offset: file.position,
+    }
+}
+
 /// MS-FSCC 2.4.31: the options that belong to the mode.
 fn mode(file: &OpenFile) -> FileModeInformation {
     let kept = CreateOptions::WRITE_THROUGH
@@ -271,7 +275,7 @@ fn all(file: &OpenFile, info: &FileInfo) -> FileAllInformation {
         internal: internal(info),
         ea: FileEaInformation::default(),
         access: access(file),
-        position: FilePositionInformation::default(),
+        position: position(file),
         mode: mode(file),
         alignment: FileAlignmentInformation::default(),
         name: name(file, "\\"),

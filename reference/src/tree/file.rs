@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FallocateFlags, RenameFlags};
 use rustix::io::Errno;
 
@@ -70,22 +71,22 @@ impl OpenFile {
         if !self.access.read {
             return Err(TreeError::AccessDenied);
         }
-        let mut bytes = vec![0; length];
-        let mut filled = 0;
-        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        // Filled by the reads alone: room for the longest read is not written twice.
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
             let at = offset
-                .checked_add(filled as u64)
+                .checked_add(bytes.len() as u64)
                 .ok_or(TreeError::OutOfRange)?;
-            match rustix::io::pread(self.fd.as_fd(), rest, at) {
+            match rustix::io::pread(self.fd.as_fd(), spare_capacity(&mut bytes), at) {
                 Ok(0) => break,
-                Ok(count) => filled = filled.saturating_add(count),
+                Ok(_) => {}
                 Err(Errno::INTR) => {}
                 // An offset that no file can have is behind the end of this one.
                 Err(Errno::INVAL) if i64::try_from(at).is_err() => break,
                 Err(error) => return Err(error.into()),
             }
         }
-        bytes.truncate(filled);
+        bytes.truncate(length);
         Ok(bytes)
     }
 

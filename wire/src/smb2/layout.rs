@@ -113,8 +113,7 @@ impl Layout {
         offsets: &[u32],
         area: &[u8],
     ) -> Layout {
-        let ours = canonical(fixed_end, area_min, parts);
-        if ours.offsets == offsets && ours.area == area {
+        if is_canonical(fixed_end, area_min, parts, offsets, area) {
             return Layout::Canonical;
         }
         Layout::AsSent {
@@ -143,6 +142,46 @@ fn canonical(fixed_end: usize, area_min: usize, parts: &[Part<'_>]) -> Placed {
         area.resize(area_min, 0);
     }
     Placed { offsets, area }
+}
+
+/// Whether [`canonical`] would give just this; parts may be megabytes, so nothing is laid out.
+fn is_canonical(
+    fixed_end: usize,
+    area_min: usize,
+    parts: &[Part<'_>],
+    offsets: &[u32],
+    area: &[u8],
+) -> bool {
+    let is_zero = |range| {
+        let bytes = area.get(range);
+        bytes.is_some_and(|bytes: &[u8]| bytes.iter().all(|byte| *byte == 0))
+    };
+    let mut end = 0;
+    if offsets.len() != parts.len() {
+        return false;
+    }
+    for (part, offset) in parts.iter().zip(offsets) {
+        if part.bytes.is_empty() && part.zero_when_empty {
+            if *offset != 0 {
+                return false;
+            }
+            continue;
+        }
+        let at = (fixed_end + end).next_multiple_of(part.align);
+        if *offset != len32(at) {
+            return false;
+        }
+        if !part.bytes.is_empty() {
+            let start = at - fixed_end;
+            let there = area.get(start..start.saturating_add(part.bytes.len()));
+            if !is_zero(end..start) || there != Some(part.bytes) {
+                return false;
+            }
+            end = start + part.bytes.len();
+        }
+    }
+    let whole = end.max(area_min);
+    area.len() == whole && is_zero(end..whole)
 }
 
 /// The part that `offset` and `length` point at; an empty one may point anywhere.

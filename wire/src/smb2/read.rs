@@ -147,6 +147,18 @@ impl Body for Response {
     }
 
     fn write_body(&self, out: &mut Writer) {
+        if self.layout == Layout::Canonical && !self.data.is_empty() {
+            // The data as it will lie, without another copy of what may be megabytes.
+            let at = u8::try_from(out.len() + 16).unwrap_or(u8::MAX);
+            out.u16(Self::STRUCTURE_SIZE)
+                .u8(at)
+                .u8(self.reserved)
+                .u32(len32(self.data.len()))
+                .u32(self.data_remaining)
+                .u32(self.reserved2)
+                .bytes(&self.data);
+            return;
+        }
         let placed = self
             .layout
             .place(out.len() + 16, 0, &[Part::new(&self.data, 1)]);

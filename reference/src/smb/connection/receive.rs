@@ -55,7 +55,7 @@ impl Connection {
         if sealing::is_sealed(payload) {
             return self.take_sealed(payload, now);
         }
-        self.take_messages(payload, None, now);
+        self.take_messages(payload.to_vec(), None, now);
     }
 
     /// MS-SMB2 3.3.5.2.1.1: a frame that is encrypted.
@@ -66,7 +66,7 @@ impl Connection {
             return self.close("a frame encrypted for no session");
         };
         match sealer.open(payload) {
-            Ok(opened) => self.take_messages(&opened, Some(sealer), now),
+            Ok(opened) => self.take_messages(opened, Some(sealer), now),
             Err(error) => {
                 tracing::warn!(%error, session = sealer.session_id(), "decryption");
                 self.close("a frame that does not decrypt");
@@ -74,8 +74,8 @@ impl Connection {
         }
     }
 
-    fn take_messages(&mut self, payload: &[u8], sealer: Option<Arc<Sealer>>, now: Now) {
-        let messages = match compound::split(payload) {
+    fn take_messages(&mut self, payload: Vec<u8>, sealer: Option<Arc<Sealer>>, now: Now) {
+        let messages = match compound::split(&payload) {
             Ok(messages) => messages,
             Err(error) => {
                 tracing::debug!(%error, "frame does not parse");
@@ -84,6 +84,8 @@ impl Connection {
         };
         let mut served = Vec::new();
         let mut weight = 0;
+        // Most frames are one message, and are not copied.
+        let is_alone = messages.len() == 1;
         for message in messages {
             let Ok(header) = Header::parse(message) else {
                 return self.close("a header that does not parse");
@@ -112,10 +114,17 @@ impl Connection {
             // What a request paid for is the most that it brings or that its answer takes.
             let paid = usize::from(header.credit_charge) * limits::CREDIT_LEN;
             weight += message.len().max(paid);
-            served.push(message.to_vec());
+            served.push(if is_alone {
+                Vec::new()
+            } else {
+                message.to_vec()
+            });
         }
         if served.is_empty() {
             return;
+        }
+        if is_alone {
+            served = vec![payload];
         }
         self.last_chain += 1;
         let id = ChainId(self.last_chain);
