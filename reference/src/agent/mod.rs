@@ -34,7 +34,8 @@
 //!
 //! Sets and long work:
 //! - *A dropped or expired set* takes its exposed shares and backend snapshots with it: nothing
-//!   else could ever remove them. What cannot be removed is left to the next start.
+//!   else could ever remove them. What cannot be removed is tried again later, and at the next
+//!   start.
 //! - *Abort and DeleteShareMapping* whose removal fails give E_FAIL and change nothing, so that
 //!   they can be repeated (3.1.4.8 step 3). Abort works in every status: 3.1.4.8 checks none.
 //! - *A copy that fails in Commit*: the text leaves the status at CreationInProgress, so a further

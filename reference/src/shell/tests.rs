@@ -22,6 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
+mod programs;
 mod trouble;
 
 /// A directory with a share in it, and somewhere for the state.

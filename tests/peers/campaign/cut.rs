@@ -64,7 +64,7 @@ async fn run(backend: Backend, sets: usize) -> Result<(), String> {
         writer.await.map_err(text)??;
     }
     // Where nothing was written while sets were made, nothing was shown.
-    if moving * 2 < sets {
+    if moving * 4 < sets {
         return Err(format!(
             "only {moving} of {sets} sets were made while somebody wrote"
         ));
