@@ -27,6 +27,12 @@ impl Writer {
         self.bytes.is_empty()
     }
 
+    /// Makes room for `count` more bytes at once.
+    pub fn reserve(&mut self, count: usize) -> &mut Self {
+        self.bytes.reserve(count);
+        self
+    }
+
     /// One byte.
     pub fn u8(&mut self, value: u8) -> &mut Self {
         self.bytes.push(value);

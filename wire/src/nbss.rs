@@ -91,13 +91,30 @@ pub fn emit(payload: &[u8]) -> Option<Vec<u8>> {
 /// A frame of any type with this payload; `None` when it is longer than [`FRAME_MAX`].
 #[must_use]
 pub fn emit_as(frame_type: FrameType, payload: &[u8]) -> Option<Vec<u8>> {
-    if payload.len() > FRAME_MAX {
+    let head = head(frame_type, payload.len())?;
+    let mut out = Writer::new();
+    out.reserve(HEADER_LEN + payload.len())
+        .bytes(&head)
+        .bytes(payload);
+    Some(out.into_bytes())
+}
+
+/// The bytes before a payload of this length; `None` when it is longer than [`FRAME_MAX`].
+#[must_use]
+pub fn head(frame_type: FrameType, payload_len: usize) -> Option<[u8; HEADER_LEN]> {
+    if payload_len > FRAME_MAX {
         return None;
     }
-    let [_, high, middle, low] = u32::try_from(payload.len()).ok()?.to_be_bytes();
-    let mut out = Writer::new();
-    out.bytes(&[frame_type.0, high, middle, low]).bytes(payload);
-    Some(out.into_bytes())
+    let [_, high, middle, low] = u32::try_from(payload_len).ok()?.to_be_bytes();
+    Some([frame_type.0, high, middle, low])
+}
+
+/// How long the frame at the start of `buffer` will be, its header included; `None` while that is
+/// not told.
+#[must_use]
+pub fn frame_len(buffer: &[u8]) -> Option<usize> {
+    let &[_, high, middle, low] = buffer.first_chunk::<HEADER_LEN>()?;
+    Some(HEADER_LEN + u32::from_be_bytes([0, high, middle, low]) as usize)
 }
 
 #[cfg(test)]

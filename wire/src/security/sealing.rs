@@ -77,6 +77,7 @@ pub fn seal(
     let used: Vec<u8> = nonce.iter().copied().take(nonce_len).collect();
     let mut writer = Writer::new();
     writer
+        .reserve(TRANSFORM_HEADER_LEN + plaintext.len())
         .bytes(&PROTOCOL_ID)
         .zeros(SIGNATURE.len())
         .bytes(&used);
@@ -111,14 +112,30 @@ pub fn seal(
 /// A header that is not valid, [`SecurityError::WrongSignature`] where key, header or ciphertext do
 /// not belong together, an unknown cipher or a key of the wrong length.
 pub fn open(cipher: Cipher, key: &SecretKey, message: &[u8]) -> Result<Vec<u8>, SecurityError> {
-    let header = header_of(message)?;
+    let mut opened = message.to_vec();
+    open_in_place(cipher, key, &mut opened)?;
+    opened.drain(..TRANSFORM_HEADER_LEN);
+    Ok(opened)
+}
+
+/// Opens a sealed message where it lies: behind its first [`TRANSFORM_HEADER_LEN`] bytes stands
+/// afterwards what was in it. After an error the message is as good as lost.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_in_place(
+    cipher: Cipher,
+    key: &SecretKey,
+    message: &mut [u8],
+) -> Result<(), SecurityError> {
+    header_of(message)?;
+    let too_short = SecurityError::TooShort(message.len());
+    let (header, body) = message
+        .split_at_mut_checked(TRANSFORM_HEADER_LEN)
+        .ok_or(too_short)?;
     let nonce_len = cipher
         .nonce_len()
         .ok_or(SecurityError::UnknownCipher(cipher.0))?;
-    let mut body = message
-        .get(TRANSFORM_HEADER_LEN..)
-        .unwrap_or_default()
-        .to_vec();
     if body.len() > SEALED_PLAINTEXT_MAX {
         return Err(SecurityError::TooLong(body.len()));
     }
@@ -134,13 +151,12 @@ pub fn open(cipher: Cipher, key: &SecretKey, message: &[u8]) -> Result<Vec<u8>, 
     let nonce = nonce.get(..nonce_len).unwrap_or_default();
     let aad: [u8; 32] = bytes_at(header, AUTHENTICATED)?;
     match cipher {
-        Cipher::AES_128_CCM => decrypt::<Aes128Ccm>(key, nonce, &aad, &mut body, &tag),
-        Cipher::AES_256_CCM => decrypt::<Aes256Ccm>(key, nonce, &aad, &mut body, &tag),
-        Cipher::AES_128_GCM => decrypt::<Aes128Gcm>(key, nonce, &aad, &mut body, &tag),
-        Cipher::AES_256_GCM => decrypt::<Aes256Gcm>(key, nonce, &aad, &mut body, &tag),
+        Cipher::AES_128_CCM => decrypt::<Aes128Ccm>(key, nonce, &aad, body, &tag),
+        Cipher::AES_256_CCM => decrypt::<Aes256Ccm>(key, nonce, &aad, body, &tag),
+        Cipher::AES_128_GCM => decrypt::<Aes128Gcm>(key, nonce, &aad, body, &tag),
+        Cipher::AES_256_GCM => decrypt::<Aes256Gcm>(key, nonce, &aad, body, &tag),
         Cipher(other) => Err(SecurityError::UnknownCipher(other)),
-    }?;
-    Ok(body)
+    }
 }
 
 fn encrypt<A: AeadInOut<TagSize = U16> + KeyInit>(
