@@ -9,9 +9,11 @@
 mod file;
 mod gate;
 mod place;
+mod security;
 
 pub use file::ShareFile;
 pub use gate::{Freeze, StillBusy, WRITER_WAIT_MAX};
+pub use security::{Descriptor, NotADescriptor};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -52,6 +54,8 @@ impl Rights {
 pub struct Access {
     users: BTreeMap<String, Rights>,
     others: Rights,
+    /// Decides in place of the two, where a client has set one.
+    descriptor: Option<Descriptor>,
 }
 
 impl Access {
@@ -60,6 +64,7 @@ impl Access {
         Self {
             users: BTreeMap::new(),
             others,
+            descriptor: None,
         }
     }
 
@@ -70,7 +75,30 @@ impl Access {
         self
     }
 
-    /// What an authenticated user may do.
+    /// The same share under a descriptor of a client's.
+    #[must_use]
+    pub fn described_by(mut self, descriptor: Descriptor) -> Self {
+        self.descriptor = Some(descriptor);
+        self
+    }
+
+    /// The descriptor that was set, or one that says the same as the configuration.
+    pub fn descriptor(&self) -> Vec<u8> {
+        match &self.descriptor {
+            Some(descriptor) => descriptor.bytes().to_vec(),
+            None => security::made_of(self),
+        }
+    }
+
+    /// What an authenticated user may do, who may be an administrator.
+    pub fn rights_of(&self, user: &str, is_administrator: bool) -> Rights {
+        match &self.descriptor {
+            Some(descriptor) => descriptor.rights(user, is_administrator),
+            None => self.rights(user),
+        }
+    }
+
+    /// What the configuration lets an authenticated user do.
     pub fn rights(&self, user: &str) -> Rights {
         self.users.get(&fold(user)).copied().unwrap_or(self.others)
     }

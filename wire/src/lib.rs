@@ -1,4 +1,4 @@
-//! Bytes to messages and back: SMB2/3, SPNEGO and NTLM, DCE/RPC, NDR and MS-FSRVP.
+//! Bytes to messages and back: SMB2/3, SPNEGO and NTLM, DCE/RPC, NDR, MS-FSRVP, parts of MS-SRVS.
 //!
 //! **Architectural invariants**
 //! - No I/O, no clock, no randomness, no async runtime: time, challenges and keys are handed in.
@@ -20,5 +20,6 @@ pub mod parse;
 pub mod rpce;
 pub mod security;
 pub mod smb2;
+pub mod srvsvc;
 
 pub use error::{ErrorKind, Layer, ParseError};

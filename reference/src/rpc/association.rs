@@ -1,7 +1,7 @@
 //! C706 12.6.3.1 and MS-RPCE 3.3.1.5.6: what a bind and its followers agree on.
 
+use super::config::Service;
 use super::limits::PRESENTATION_CONTEXTS_MAX;
-use fsrvp_wire::fsrvp::{INTERFACE, INTERFACE_VERSION};
 use fsrvp_wire::ndr::TransferSyntax;
 use fsrvp_wire::rpce::{
     Bind, BindAck, BindTimeFeatures, ContextElement, ContextOutcome, MUST_RECV_FRAG_SIZE,
@@ -23,6 +23,7 @@ struct Accepted {
 /// What the two sides agreed on.
 #[derive(Debug)]
 pub(super) struct Association {
+    service: Service,
     max_xmit_frag: u16,
     max_recv_frag: u16,
     assoc_group_id: u32,
@@ -31,9 +32,10 @@ pub(super) struct Association {
 
 impl Association {
     /// An association without contexts, with the sizes of a bind.
-    pub(super) fn new(bind: &Bind, fresh_group_id: u32) -> Self {
+    pub(super) fn new(bind: &Bind, fresh_group_id: u32, service: Service) -> Self {
         let agreed = |offered: u16| offered.clamp(MUST_RECV_FRAG_SIZE, PREFERRED_FRAG_SIZE);
         Association {
+            service,
             max_xmit_frag: agreed(bind.max_recv_frag),
             max_recv_frag: agreed(bind.max_xmit_frag),
             assoc_group_id: match bind.assoc_group_id {
@@ -94,7 +96,7 @@ impl Association {
         {
             return confirm(features);
         }
-        if offered.abstract_syntax != SyntaxId::new(INTERFACE, INTERFACE_VERSION) {
+        if offered.abstract_syntax != self.service.syntax() {
             return ContextOutcome::refused(ProviderReason::ABSTRACT_SYNTAX_NOT_SUPPORTED);
         }
         if let Some(known) = self.find(offered.context_id) {

@@ -4,6 +4,7 @@ use super::limits::WAITING_CALLS_MAX;
 use fsrvp_wire::fsrvp::Call;
 use fsrvp_wire::ndr::TransferSyntax;
 use fsrvp_wire::rpce::{FaultStatus, Header};
+use fsrvp_wire::srvsvc;
 use std::collections::VecDeque;
 
 /// Names a call inside its endpoint.
@@ -26,6 +27,8 @@ pub(super) struct Origin {
 pub(super) enum Work {
     /// It is for the agent.
     Call(Call),
+    /// It is about shares.
+    ShareCall(srvsvc::Call),
     /// It is refused; answers keep the order of their requests, so it waits too.
     Fault(FaultStatus),
 }
@@ -68,21 +71,36 @@ impl Calls {
 
     /// The next call, unless one is in hand.
     pub(super) fn next_call(&mut self) -> Option<(CallToken, Call)> {
+        self.next(|work| match work {
+            Work::Call(call) => Ok(call),
+            other => Err(other),
+        })
+    }
+
+    /// The next call about shares, unless one is in hand.
+    pub(super) fn next_share_call(&mut self) -> Option<(CallToken, srvsvc::Call)> {
+        self.next(|work| match work {
+            Work::ShareCall(call) => Ok(call),
+            other => Err(other),
+        })
+    }
+
+    fn next<T>(&mut self, wanted: impl Fn(Work) -> Result<T, Work>) -> Option<(CallToken, T)> {
         if self.in_hand.is_some() {
             return None;
         }
-        match self.waiting.pop_front() {
-            Some((origin, Work::Call(call))) => {
+        let (origin, work) = self.waiting.pop_front()?;
+        match wanted(work) {
+            Ok(call) => {
                 self.last_token = self.last_token.wrapping_add(1);
                 let token = CallToken(self.last_token);
                 self.in_hand = Some((token, origin));
                 Some((token, call))
             }
-            Some(fault) => {
-                self.waiting.push_front(fault);
+            Err(other) => {
+                self.waiting.push_front((origin, other));
                 None
             }
-            None => None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! What an endpoint is told from outside.
 
 use fsrvp_wire::auth::ntlm::NtHash;
+use fsrvp_wire::rpce::SyntaxId;
+use fsrvp_wire::{fsrvp, srvsvc};
 use std::sync::Arc;
 
 /// Who may log on, as RPC looks it up.
@@ -38,6 +40,38 @@ pub struct Identity {
     pub user: String,
     /// Whether the user is in Administrators or Backup Operators.
     pub backup_rights: bool,
+}
+
+/// Which interface lives behind a pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// MS-FSRVP.
+    FileServerVssAgent,
+    /// MS-SRVS.
+    Srvsvc,
+}
+
+impl Service {
+    /// Each of them.
+    pub const ALL: [Service; 2] = [Service::FileServerVssAgent, Service::Srvsvc];
+
+    /// The pipe's name; compared without case.
+    #[must_use]
+    pub fn pipe(self) -> &'static str {
+        match self {
+            Service::FileServerVssAgent => fsrvp::PIPE,
+            Service::Srvsvc => srvsvc::PIPE,
+        }
+    }
+
+    pub(super) fn syntax(self) -> SyntaxId {
+        match self {
+            Service::FileServerVssAgent => {
+                SyntaxId::new(fsrvp::INTERFACE, fsrvp::INTERFACE_VERSION)
+            }
+            Service::Srvsvc => SyntaxId::new(srvsvc::INTERFACE, srvsvc::INTERFACE_VERSION),
+        }
+    }
 }
 
 /// What must be new in every endpoint. An endpoint has one logon at most, so one challenge is

@@ -2,16 +2,17 @@
 
 use super::association::Association;
 use super::calls::{CallToken, Calls, Origin, Work};
-use super::config::{EndpointConfig, Fresh, Identity};
+use super::config::{EndpointConfig, Fresh, Identity, Service};
 use super::limits::{STUB_MAX, UNREAD_PDUS_MAX};
 use super::logon::{Logon, NotRecognised};
 use crate::agent::Caller;
-use fsrvp_wire::fsrvp::{Call, Opnum, PIPE, Reply};
-use fsrvp_wire::ndr::{TransferSyntax, WideString};
+use fsrvp_wire::fsrvp::{Call, Opnum, Reply};
+use fsrvp_wire::ndr::{Representation, TransferSyntax, WideString};
 use fsrvp_wire::rpce::{
     Assembler, AuthLevel, AuthType, Bind, BindNak, Body, Fault, FaultStatus, Header, Pdu, PfcFlags,
     RejectReason, Request, Response, SecurityError, SecurityTrailer, fragment, next_fragment,
 };
+use fsrvp_wire::srvsvc;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,8 +20,9 @@ use std::sync::Arc;
 /// C706 12.6.3.1: the highest minor version of the protocol; both known ones look alike.
 const RPC_VERS_MINOR_MAX: u8 = 1;
 
-/// What lives behind one open of `\pipe\FssagentRpc`; see the module for how to drive it.
+/// What lives behind one open of a pipe; see the module for how to drive it.
 pub struct Endpoint {
+    service: Service,
     config: Arc<EndpointConfig>,
     fresh: Fresh,
     address: IpAddr,
@@ -39,7 +41,7 @@ pub struct Endpoint {
 struct Broken(Option<FaultStatus>);
 
 impl Endpoint {
-    /// An endpoint for a client at `address` whom SMB knows as `smb_user`.
+    /// An endpoint of FSRVP for a client at `address` whom SMB knows as `smb_user`.
     #[must_use]
     pub fn new(
         config: Arc<EndpointConfig>,
@@ -47,7 +49,26 @@ impl Endpoint {
         address: IpAddr,
         smb_user: Identity,
     ) -> Self {
+        Endpoint::of(
+            Service::FileServerVssAgent,
+            config,
+            fresh,
+            address,
+            smb_user,
+        )
+    }
+
+    /// An endpoint of any service.
+    #[must_use]
+    pub fn of(
+        service: Service,
+        config: Arc<EndpointConfig>,
+        fresh: Fresh,
+        address: IpAddr,
+        smb_user: Identity,
+    ) -> Self {
         Endpoint {
+            service,
             config,
             fresh,
             address,
@@ -92,13 +113,28 @@ impl Endpoint {
         Some((token, self.caller(), call))
     }
 
+    /// The next call about shares; see [`Endpoint::poll_call`].
+    pub fn poll_share_call(&mut self) -> Option<(CallToken, Caller, srvsvc::Call)> {
+        let (token, call) = self.calls.next_share_call()?;
+        Some((token, self.caller(), call))
+    }
+
     /// The agent's reply to a call. One to a call that is not in hand is passed over.
     pub fn handle_reply(&mut self, token: CallToken, reply: &Reply) {
+        self.answer(token, |representation| reply.emit(representation));
+    }
+
+    /// The reply to a call about shares.
+    pub fn handle_share_reply(&mut self, token: CallToken, reply: &srvsvc::Reply) {
+        self.answer(token, |representation| reply.emit(representation));
+    }
+
+    fn answer(&mut self, token: CallToken, stub: impl FnOnce(Representation) -> Vec<u8>) {
         let Some(origin) = self.calls.finish(token) else {
             return;
         };
         let header = origin.header.answer();
-        let stub = reply.emit(header.drep.representation(origin.syntax));
+        let stub = stub(header.drep.representation(origin.syntax));
         let response = Body::Response(Response {
             alloc_hint: 0,
             context_id: origin.context_id,
@@ -185,8 +221,8 @@ impl Endpoint {
             },
             None => None,
         };
-        let mut association = Association::new(bind, self.fresh.assoc_group_id);
-        let ack = association.answer(bind, &format!("\\pipe\\{PIPE}"));
+        let mut association = Association::new(bind, self.fresh.assoc_group_id, self.service);
+        let ack = association.answer(bind, &format!("\\pipe\\{}", self.service.pipe()));
         self.association = Some(association);
         self.send_answer(pdu, Body::BindAck(ack), answer);
         Ok(())
@@ -307,7 +343,10 @@ impl Endpoint {
         };
         let work = match syntax {
             None => Work::Fault(FaultStatus::UNK_IF),
-            Some(_) => read_call(&origin, &request),
+            Some(_) => match self.service {
+                Service::FileServerVssAgent => read_call(&origin, &request),
+                Service::Srvsvc => read_share_call(&origin, &request),
+            },
         };
         self.enqueue(origin, work)
     }
@@ -393,6 +432,18 @@ fn read_call(origin: &Origin, request: &Request) -> Work {
     match Call::parse(opnum, &request.stub, representation) {
         Ok(call) if share_name(&call).is_none_or(WideString::is_legal) => Work::Call(call),
         _ => Work::Fault(FaultStatus::BAD_STUB_DATA),
+    }
+}
+
+fn read_share_call(origin: &Origin, request: &Request) -> Work {
+    let opnum = srvsvc::Opnum(request.opnum);
+    if !srvsvc::is_known(opnum) {
+        return Work::Fault(FaultStatus::OP_RNG_ERROR);
+    }
+    let representation = origin.header.drep.representation(origin.syntax);
+    match srvsvc::Call::parse(opnum, &request.stub, representation) {
+        Ok(call) => Work::ShareCall(call),
+        Err(_) => Work::Fault(FaultStatus::BAD_STUB_DATA),
     }
 }
 

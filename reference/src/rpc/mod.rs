@@ -40,5 +40,5 @@ mod tests;
 
 pub use crate::agent::Caller;
 pub use calls::CallToken;
-pub use config::{Accounts, EndpointConfig, Fresh, Identity};
+pub use config::{Accounts, EndpointConfig, Fresh, Identity, Service};
 pub use endpoint::Endpoint;

@@ -5,10 +5,11 @@ use super::files::Files;
 use super::time::Time;
 use crate::share::ShareTable;
 use crate::smb::{
-    Connection, ConnectionId, Effect, EffectId, FileDone, FileResult, Replaced, Server,
+    Connection, ConnectionId, Effect, EffectId, FileDone, FileResult, Replaced, Server, ShareCall,
 };
 use fsrvp_wire::fsrvp::Reply;
 use fsrvp_wire::smb2::NtStatus;
+use fsrvp_wire::srvsvc;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -67,6 +68,7 @@ impl Peers {
 pub(super) enum Event {
     File(EffectId, FileResult),
     Reply(EffectId, Reply),
+    ShareReply(EffectId, srvsvc::Reply),
     /// A session was replaced by one of another connection, which waits until it has ended.
     Replaced(Replaced, oneshot::Sender<()>),
     /// The server stops before there is a reply.
@@ -124,6 +126,9 @@ pub(super) async fn serve(
                 }
                 Event::Reply(id, reply) => {
                     connection.handle_reply(id, reply, shared.time.machine());
+                }
+                Event::ShareReply(id, reply) => {
+                    connection.handle_share_reply(id, &reply, shared.time.machine());
                 }
                 Event::Replaced(replaced, ended) => {
                     connection.handle_replaced(&replaced, shared.time.machine());
@@ -194,6 +199,14 @@ fn begin(
             tokio::spawn(async move {
                 peers.replace(replaced).await;
                 let _ = events.send(Event::File(id, Ok(FileDone::Nothing)));
+            })
+        }
+        Effect::ShareCall(ShareCall { caller, call }) => {
+            let shared = shared.clone();
+            tokio::task::spawn_blocking(move || {
+                let name = shared.server.name();
+                let reply = super::srvsvc::answer(&shared.shares, name, &caller, &call);
+                let _ = events.send(Event::ShareReply(id, reply));
             })
         }
         Effect::Call(call) => {

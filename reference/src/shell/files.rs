@@ -89,7 +89,12 @@ impl Files {
     /// Does a piece of work; blocks.
     pub(super) fn perform(&self, work: FileWork) -> FileResult {
         match work {
-            FileWork::ConnectTree { tree, share, user } => self.connect(tree, &share, &user),
+            FileWork::ConnectTree {
+                tree,
+                share,
+                user,
+                is_administrator,
+            } => self.connect(tree, &share, &user, is_administrator),
             FileWork::DisconnectTree(tree) => {
                 self.trees.remove(&tree);
                 Ok(FileDone::Nothing)
@@ -172,9 +177,15 @@ impl Files {
         self.files.get(&token, NtStatus::FILE_CLOSED)
     }
 
-    fn connect(&self, tree: TreeToken, share: &str, user: &str) -> FileResult {
+    fn connect(
+        &self,
+        tree: TreeToken,
+        share: &str,
+        user: &str,
+        is_administrator: bool,
+    ) -> FileResult {
         let share = self.shares.find(share).ok_or(NtStatus::BAD_NETWORK_NAME)?;
-        let rights = share.access().rights(user);
+        let rights = share.access().rights_of(user, is_administrator);
         if rights == Rights::None {
             return Err(NtStatus::ACCESS_DENIED);
         }

@@ -15,6 +15,7 @@ mod files;
 mod leftovers;
 mod reconcile;
 mod say;
+mod srvsvc;
 pub mod status;
 mod time;
 

@@ -16,6 +16,7 @@ use crate::config::same_name;
 use crate::rpc::CallToken;
 use fsrvp_wire::fsrvp::Reply as FsrvpReply;
 use fsrvp_wire::smb2::FileId;
+use fsrvp_wire::srvsvc;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -110,6 +111,15 @@ impl Connection {
     #[must_use]
     pub fn id(&self) -> ConnectionId {
         self.state.connection
+    }
+
+    /// A call about shares was answered.
+    pub fn handle_share_reply(&mut self, id: EffectId, reply: &srvsvc::Reply, now: Now) {
+        if let Some((file_id, token)) = self.calls.remove(&id) {
+            pipes::share_reply(&mut self.state, file_id, token, reply);
+        }
+        self.settle(now);
+        self.take_frames(now);
     }
 
     /// The time of [`Connection::poll_timeout`] has come.

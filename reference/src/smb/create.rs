@@ -22,13 +22,13 @@ pub(crate) fn pipe(state: &mut State, request: &Request<'_>) -> Result<Step, NtS
     let create: Create = request.body()?;
     check(&create)?;
     let name = create.name.text();
-    if !pipes::is_served(&name) {
+    let Some(service) = pipes::service(&name) else {
         tracing::debug!(%name, "no such pipe");
         return Err(NtStatus::OBJECT_NAME_NOT_FOUND);
-    }
+    };
     state.opens.check_room(true)?;
     let session_id = request.header.session_id;
-    let pipe = Pipe::open(state, session_id)?;
+    let pipe = Pipe::open(state, session_id, service)?;
     let file_id = state.opens.insert(Open {
         session_id,
         tree_id: request.header.tree_id,

@@ -37,7 +37,9 @@ pub mod work;
 
 pub use connection::Connection;
 pub use state::{Entropy, Server};
-pub use work::{ConnectionId, Effect, EffectId, FileDone, FileResult, FileWork, Replaced, RpcCall};
+pub use work::{
+    ConnectionId, Effect, EffectId, FileDone, FileResult, FileWork, Replaced, RpcCall, ShareCall,
+};
 
 #[cfg(test)]
 mod tests;

@@ -6,13 +6,14 @@
 use super::limits;
 use super::reply::{PipeForm, PipeWait, Reply, Step};
 use super::state::State;
-use super::work::RpcCall;
-use crate::rpc::{Accounts, CallToken, Endpoint, Fresh, Identity};
+use super::work::{RpcCall, ShareCall};
+use crate::rpc::{Accounts, CallToken, Endpoint, Fresh, Identity, Service};
 use crate::users::Users;
 use fsrvp_wire::auth::ntlm::NtHash;
-use fsrvp_wire::fsrvp::{PIPE, Reply as FsrvpReply};
+use fsrvp_wire::fsrvp::Reply as FsrvpReply;
 use fsrvp_wire::smb2::ioctl::{self, CtlCode};
 use fsrvp_wire::smb2::{FileId, NtStatus, read};
+use fsrvp_wire::srvsvc;
 use std::collections::VecDeque;
 
 /// An open pipe.
@@ -40,19 +41,24 @@ impl Accounts for Users {
     }
 }
 
-/// Whether there is a pipe of this name; case, `\` and `\pipe\` in front do not count.
-pub(crate) fn is_served(name: &str) -> bool {
+/// What lives behind the pipe of this name; case, `\` and `\pipe\` in front do not count.
+pub(crate) fn service(name: &str) -> Option<Service> {
     let name = name.trim_start_matches('\\');
     let name = match name.get(..5) {
         Some(prefix) if prefix.eq_ignore_ascii_case(r"pipe\") => name.get(5..).unwrap_or_default(),
         _ => name,
     };
-    name.eq_ignore_ascii_case(PIPE)
+    let mut all = Service::ALL.into_iter();
+    all.find(|service| name.eq_ignore_ascii_case(service.pipe()))
 }
 
 impl Pipe {
-    /// Opens the pipe of FSRVP for the user of a session.
-    pub(crate) fn open(state: &mut State, session_id: u64) -> Result<Pipe, NtStatus> {
+    /// Opens the pipe of a service for the user of a session.
+    pub(crate) fn open(
+        state: &mut State,
+        session_id: u64,
+        service: Service,
+    ) -> Result<Pipe, NtStatus> {
         let user = state.session(session_id)?.user()?;
         let identity = Identity {
             user: user.name.clone(),
@@ -69,7 +75,7 @@ impl Pipe {
         };
         let config = state.server.endpoint();
         Ok(Pipe {
-            endpoint: Endpoint::new(config, fresh, state.client, identity),
+            endpoint: Endpoint::of(service, config, fresh, state.client, identity),
             unread: VecDeque::new(),
         })
     }
@@ -121,6 +127,10 @@ pub(crate) fn write(state: &mut State, file_id: FileId, bytes: &[u8]) -> Result<
 fn take_call(state: &mut State, file_id: FileId) {
     if let Some(pipe) = state.opens.pipe(file_id) {
         pipe.collect();
+        if let Some((token, caller, call)) = pipe.endpoint.poll_share_call() {
+            let call = ShareCall { caller, call };
+            state.share_calls.push((file_id, token, call));
+        }
         if let Some((token, caller, call)) = pipe.endpoint.poll_call() {
             state.calls.push((
                 file_id,
@@ -139,6 +149,19 @@ pub(crate) fn reply(state: &mut State, file_id: FileId, token: CallToken, reply:
     // The client may have closed the pipe meanwhile.
     if let Some(pipe) = state.opens.pipe(file_id) {
         pipe.endpoint.handle_reply(token, reply);
+        take_call(state, file_id);
+    }
+}
+
+/// Takes in the answer to a call about shares.
+pub(crate) fn share_reply(
+    state: &mut State,
+    file_id: FileId,
+    token: CallToken,
+    reply: &srvsvc::Reply,
+) {
+    if let Some(pipe) = state.opens.pipe(file_id) {
+        pipe.endpoint.handle_share_reply(token, reply);
         take_call(state, file_id);
     }
 }

@@ -3,9 +3,9 @@
 use super::negotiate::{Negotiated, Phase};
 use super::opens::{Open, Opens, Target};
 use super::session::Session;
-use super::work::{ConnectionId, FileToken, FileWork, RpcCall, TreeToken};
+use super::work::{ConnectionId, FileToken, FileWork, RpcCall, ShareCall, TreeToken};
 use crate::config::{Encryption, Signing};
-use crate::rpc::{Accounts, EndpointConfig};
+use crate::rpc::{Accounts, CallToken, EndpointConfig};
 use crate::users::Users;
 use fsrvp_wire::smb2::fscc::FileTime;
 use fsrvp_wire::smb2::{FileId, NtStatus};
@@ -65,6 +65,12 @@ impl Server {
         ConnectionId(self.last_connection.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What the endpoints behind its pipes share.
     pub(crate) fn endpoint(&self) -> Arc<EndpointConfig> {
         Arc::clone(&self.endpoint)
@@ -110,6 +116,8 @@ pub(crate) struct State {
     pub(crate) errands: Vec<FileWork>,
     /// FSRVP calls that came through pipes, with their pipes.
     pub(crate) calls: Vec<(FileId, RpcCall)>,
+    /// Calls about shares, with their pipes and their names there.
+    pub(crate) share_calls: Vec<(FileId, CallToken, ShareCall)>,
     last_token: u64,
 }
 
@@ -126,6 +134,7 @@ impl State {
             opens: Opens::default(),
             errands: Vec::new(),
             calls: Vec::new(),
+            share_calls: Vec::new(),
             last_token: 0,
         }
     }

@@ -82,7 +82,8 @@ pub(crate) fn connect(state: &mut State, request: &Request<'_>) -> Result<Step, 
         return Err(NtStatus::INSUFFICIENT_RESOURCES);
     }
     let session_id = request.header.session_id;
-    let user = state.session(session_id)?.user()?.name.clone();
+    let user = state.session(session_id)?.user()?;
+    let (user, is_administrator) = (user.name.clone(), user.backup_rights);
     if same_name(&share, PIPE_SHARE) {
         return connected(state, session_id, TreeConnect::Pipes, pipe_access());
     }
@@ -91,6 +92,7 @@ pub(crate) fn connect(state: &mut State, request: &Request<'_>) -> Result<Step, 
         tree: token,
         share,
         user,
+        is_administrator,
     };
     Step::work(work, move |state, result| {
         let FileDone::Tree {

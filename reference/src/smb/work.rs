@@ -7,6 +7,7 @@ use fsrvp_wire::smb2::create::{
     AccessMask, CreateAction, CreateDisposition, CreateOptions, ShareAccess,
 };
 use fsrvp_wire::smb2::fscc::{FileAttributes, FileTime};
+use fsrvp_wire::srvsvc;
 
 /// Names one piece of work of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +32,8 @@ pub enum Effect {
     File(FileWork),
     /// Answered by [`crate::smb::Connection::handle_reply`].
     Call(RpcCall),
+    /// Answered by [`crate::smb::Connection::handle_share_reply`].
+    ShareCall(ShareCall),
     /// Answered by [`crate::smb::Connection::handle_completion`] with [`FileDone::Nothing`], when
     /// [`crate::smb::Connection::handle_replaced`] was called there and what it led to is done.
     EndSession(Replaced),
@@ -45,6 +48,15 @@ pub struct Replaced {
     pub session_id: u64,
     /// Who came back; a session of somebody else stays.
     pub user: String,
+}
+
+/// A call about shares that came through a pipe.
+#[derive(Debug)]
+pub struct ShareCall {
+    /// Who calls.
+    pub caller: Caller,
+    /// The call.
+    pub call: srvsvc::Call,
 }
 
 /// An FSRVP call that came through a pipe.
@@ -69,6 +81,8 @@ pub enum FileWork {
         share: String,
         /// Who asks.
         user: String,
+        /// Whether the user is in Administrators or Backup Operators.
+        is_administrator: bool,
     },
     /// Forgets a share. Gives [`FileDone::Nothing`].
     DisconnectTree(TreeToken),

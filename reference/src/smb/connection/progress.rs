@@ -162,6 +162,10 @@ impl Connection {
         for work in std::mem::take(&mut self.state.errands) {
             self.push_effect(Effect::File(work));
         }
+        for (file_id, token, call) in std::mem::take(&mut self.state.share_calls) {
+            let id = self.push_effect(Effect::ShareCall(call));
+            self.calls.insert(id, (file_id, token));
+        }
         for (file_id, call) in std::mem::take(&mut self.state.calls) {
             let token = call.token;
             let id = self.push_effect(Effect::Call(call));
