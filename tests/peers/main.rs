@@ -5,6 +5,7 @@
 
 mod campaign;
 mod lifecycle;
+mod profiles;
 mod samba;
 mod serve;
 mod strangers;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     trials.extend(lifecycle::trials());
     trials.extend(strangers::trials());
     trials.extend(torture::trials());
+    trials.extend(profiles::trials());
     trials.extend(campaign::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -51,6 +51,11 @@ impl Store {
 impl Serve {
     /// Starts the server on a free port and waits for its `ready` line.
     pub(crate) fn start(store: Store) -> io::Result<Serve> {
+        Serve::start_with(store, &["data", "more"], &[])
+    }
+
+    /// The same with other shares and with further options.
+    pub(crate) fn start_with(store: Store, shares: &[&str], options: &[&str]) -> io::Result<Serve> {
         let files = tempfile::Builder::new().prefix("fsrvp-serve-").tempdir()?;
         let mount = match store {
             Store::Any => None,
@@ -60,10 +65,10 @@ impl Serve {
                 &["mkfs.xfs", "-q", "-m", "reflink=1"],
             )?),
         };
-        for share in ["data", "more"] {
+        for share in shares {
             make_share(store, &files.path().join("mnt").join(share))?;
         }
-        let (child, port) = spawn(files.path(), store)?;
+        let (child, port) = spawn(files.path(), store, shares, options)?;
         Ok(Serve {
             child,
             port,
@@ -99,7 +104,7 @@ impl Serve {
     pub(crate) fn kill_and_restart(&mut self, store: Store) -> io::Result<()> {
         self.child.kill()?;
         self.child.wait()?;
-        (self.child, self.port) = spawn(self.files.path(), store)?;
+        (self.child, self.port) = spawn(self.files.path(), store, &["data", "more"], &[])?;
         Ok(())
     }
 
@@ -129,7 +134,12 @@ fn make_share(store: Store, path: &Path) -> io::Result<()> {
     }
 }
 
-fn spawn(files: &Path, store: Store) -> io::Result<(Child, u16)> {
+fn spawn(
+    files: &Path,
+    store: Store,
+    shares: &[&str],
+    options: &[&str],
+) -> io::Result<(Child, u16)> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fsrvp"));
     command
         .arg("serve")
@@ -138,7 +148,8 @@ fn spawn(files: &Path, store: Store) -> io::Result<(Child, u16)> {
     if config.exists() {
         command.arg("--config").arg(config);
     } else {
-        for share in ["data", "more"] {
+        command.args(options);
+        for share in shares {
             command.arg("--share").arg(format!(
                 "{share}={}",
                 files.join("mnt").join(share).display()

@@ -79,6 +79,17 @@ impl Tool {
             .args(["-c", commands]);
         tool.run()
     }
+
+    /// One subtest of `smbtorture rpc.fsrvp`, against a server whose timers run for one second.
+    pub(crate) fn fsrvp_torture(port: u16, user: Account, subtest: &str) -> io::Result<Run> {
+        let mut tool = samba_tool("smbtorture", port, user)?;
+        tool.command
+            .arg("--option=fss:sequence timeout=1")
+            .arg(format!("--basedir={}", tool.files.path().display()))
+            .arg("ncacn_np:127.0.0.1[smb2,sign]")
+            .arg(format!("rpc.fsrvp.fsrvp.{subtest}"));
+        tool.run()
+    }
 }
 
 impl Tool {

@@ -49,7 +49,7 @@ fn the_pipe_has_one_name_in_many_spellings() {
     for name in ["FssagentRpc", "FSSAGENTRPC", r"pipe\fssagentrpc"] {
         client.open(name);
     }
-    for name in ["srvsvc", "", "fssagentrpc2"] {
+    for name in ["spoolss", "", "fssagentrpc2"] {
         let status = client.status(&open_request(name));
         assert_eq!(status, NtStatus::OBJECT_NAME_NOT_FOUND, "{name}");
     }
