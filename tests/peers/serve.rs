@@ -91,7 +91,7 @@ impl Serve {
             );
         }
         fs::write(files.path().join(CONFIG), config)?;
-        let (child, port) = spawn(files.path(), Store::Any)?;
+        let (child, port) = spawn(files.path(), Store::Any, &[], &[])?;
         Ok(Serve {
             child,
             port,
