@@ -92,7 +92,7 @@ fn calls() -> Vec<(Opnum, Call)> {
     for level in [2, 502, 1004, 1005, 1501] {
         calls.push((
             Opnum::NetrShareSetInfo,
-            Call::NetrShareSetInfo(share_set_info::Request {
+            Call::NetrShareSetInfo(Box::new(share_set_info::Request {
                 server_name: None,
                 net_name: WideString::from_text("data"),
                 level,
@@ -101,7 +101,7 @@ fn calls() -> Vec<(Opnum, Call)> {
                     info: Some(share(level)),
                 },
                 parm_err: Some(0),
-            }),
+            })),
         ));
     }
     calls.push((

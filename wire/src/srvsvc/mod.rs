@@ -75,7 +75,7 @@ pub enum Call {
     /// Opnum 16.
     NetrShareGetInfo(share_get_info::Request),
     /// Opnum 17.
-    NetrShareSetInfo(share_set_info::Request),
+    NetrShareSetInfo(Box<share_set_info::Request>),
     /// Opnum 21.
     NetrServerGetInfo(server_get_info::Request),
 }
@@ -118,7 +118,7 @@ impl Call {
                 Call::NetrShareGetInfo(share_get_info::Request::parse(reader)?)
             }
             Opnum::NetrShareSetInfo => {
-                Call::NetrShareSetInfo(share_set_info::Request::parse(reader)?)
+                Call::NetrShareSetInfo(Box::new(share_set_info::Request::parse(reader)?))
             }
             Opnum::NetrServerGetInfo => {
                 Call::NetrServerGetInfo(server_get_info::Request::parse(reader)?)
