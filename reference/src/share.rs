@@ -8,11 +8,15 @@
 
 mod file;
 mod gate;
+mod handles;
 mod place;
 mod security;
 
 pub use file::ShareFile;
 pub use gate::{Freeze, StillBusy, WRITER_WAIT_MAX};
+pub use handles::{
+    Claim, Claims, FileKey, Handles, LOCKS_MAX, LockKind, LockRange, LockWait, Removal, Wish,
+};
 pub use security::{Descriptor, NotADescriptor};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -318,6 +322,7 @@ pub enum ShareError {
 pub struct ShareTable {
     shares: RwLock<BTreeMap<String, Arc<Share>>>,
     keeper: Arc<Gatekeeper>,
+    handles: Arc<Handles>,
 }
 
 impl Default for ShareTable {
@@ -332,6 +337,7 @@ impl ShareTable {
         Self {
             shares: RwLock::default(),
             keeper: Gatekeeper::new(writer_wait_max),
+            handles: Arc::default(),
         }
     }
 
@@ -342,6 +348,11 @@ impl ShareTable {
             .unwrap_or_else(PoisonError::into_inner)
             .get(&fold(name))
             .cloned()
+    }
+
+    /// What is open in any of the shares, and how.
+    pub fn handles(&self) -> &Arc<Handles> {
+        &self.handles
     }
 
     /// All shares in order of their names.

@@ -4,11 +4,13 @@ use super::actor::AgentHandle;
 use super::files::Files;
 use super::time::Time;
 use crate::share::ShareTable;
+use crate::smb::work::{FileToken, FileWork};
 use crate::smb::{
     Connection, ConnectionId, Effect, EffectId, FileDone, FileResult, Replaced, Server, ShareCall,
 };
 use fsrvp_wire::fsrvp::Reply;
 use fsrvp_wire::smb2::NtStatus;
+use fsrvp_wire::smb2::lock::LockElement;
 use fsrvp_wire::srvsvc;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -94,6 +96,7 @@ pub(super) async fn serve(
     let (sender, mut events) = mpsc::unbounded_channel();
     let id = connection.id();
     shared.peers.lock().insert(id, sender.clone());
+    let mut waits = HashMap::new();
     let mut buffer = vec![0; READ_LEN];
     tracing::debug!(%client, "connected");
     loop {
@@ -106,6 +109,19 @@ pub(super) async fn serve(
             break;
         }
         while let Some((id, effect)) = connection.poll_effect() {
+            if let Effect::Cancel(waiting) = effect {
+                waits.remove(&waiting);
+                continue;
+            }
+            if let Effect::File(FileWork::Lock {
+                file,
+                locks,
+                wait: true,
+            }) = effect
+            {
+                waits.insert(id, wait_for_lock(id, file, locks, &files, &sender));
+                continue;
+            }
             begin(id, effect, &files, &threads, &shared, &sender);
         }
         if connection.is_closed() {
@@ -122,6 +138,7 @@ pub(super) async fn serve(
             },
             Some(event) = events.recv() => match event {
                 Event::File(id, result) => {
+                    waits.remove(&id);
                     connection.handle_completion(id, result, shared.time.machine());
                 }
                 Event::Reply(id, reply) => {
@@ -209,6 +226,8 @@ fn begin(
                 let _ = events.send(Event::ShareReply(id, reply));
             })
         }
+        // Only a lock is waited for without a thread, and so taken back.
+        Effect::Cancel(_) => tokio::spawn(std::future::ready(())),
         Effect::Call(call) => {
             let agent = shared.agent.clone();
             tokio::spawn(async move {
@@ -220,6 +239,27 @@ fn begin(
             })
         }
     }
+}
+
+/// Waits for a lock; when the answer is dropped, no longer.
+fn wait_for_lock(
+    id: EffectId,
+    file: FileToken,
+    locks: Vec<LockElement>,
+    files: &Arc<Files>,
+    events: &mpsc::UnboundedSender<Event>,
+) -> oneshot::Sender<()> {
+    let (keep, mut dropped) = oneshot::channel();
+    let files = Arc::clone(files);
+    let events = events.clone();
+    tokio::spawn(async move {
+        let result = tokio::select! {
+            result = files.lock(file, &locks) => result,
+            _ = &mut dropped => Err(NtStatus::CANCELLED),
+        };
+        let _ = events.send(Event::File(id, result));
+    });
+    keep
 }
 
 /// Closes what the client left open, so that files that shall go at their close do go.

@@ -1,6 +1,7 @@
 //! The file work of one connection: tokens on one side, shares and open files on the other.
 
-use crate::share::{Rights, Share, ShareFile, ShareKind, ShareTable};
+use super::handle::{Handle, check_delete, wish};
+use crate::share::{FileKey, Rights, Share, ShareFile, ShareKind, ShareTable};
 use crate::smb::work::{
     Entry, FileDone, FileInfo, FileResult, FileToken, FileWork, OpenWork, TreeToken, Volume,
 };
@@ -11,10 +12,10 @@ use crate::tree::{
 use fsrvp_wire::smb2::NtStatus;
 use fsrvp_wire::smb2::create::{AccessMask, CreateAction, CreateDisposition, CreateOptions};
 use fsrvp_wire::smb2::fscc::{FileAttributes, FileTime};
+use fsrvp_wire::smb2::lock::LockElement;
 use fsrvp_wire::smb2::previous_versions::to_the_second;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The rights that change something.
@@ -30,6 +31,9 @@ const CHANGING: AccessMask = AccessMask::FILE_WRITE_DATA
 /// The longest name that a volume claims, in UTF-16 units.
 const NAME_LEN_MAX: u32 = 255;
 
+/// How often an open may lose against others that remove the same file.
+const ROUNDS_MAX: usize = 8;
+
 /// Everything that one connection has open.
 #[derive(Debug)]
 pub(super) struct Files {
@@ -43,13 +47,6 @@ pub(super) struct Files {
 struct Connected {
     share: Arc<Share>,
     rights: Rights,
-}
-
-/// An open file, and whether it goes when it is closed.
-#[derive(Debug)]
-struct Handle {
-    file: ShareFile,
-    delete: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -106,7 +103,7 @@ impl Files {
                 offset_bytes,
                 length,
             } => {
-                let data = self.file(file)?.file.read(offset_bytes, length);
+                let data = self.file(file)?.read(offset_bytes, length);
                 Ok(FileDone::Data(data.map_err(status)?))
             }
             FileWork::Write {
@@ -116,7 +113,7 @@ impl Files {
                 write_through,
             } => {
                 let handle = self.file(file)?;
-                done(handle.file.write(offset_bytes, &data))?;
+                done(handle.write(offset_bytes, &data))?;
                 if write_through {
                     done(handle.file.flush())?;
                 }
@@ -124,8 +121,8 @@ impl Files {
             }
             FileWork::Flush(file) => done(self.file(file)?.file.flush()),
             FileWork::Info(file) => {
-                let metadata = self.file(file)?.file.metadata().map_err(status)?;
-                Ok(FileDone::Info(info(&metadata)))
+                let info = self.file(file)?.info().map_err(status)?;
+                Ok(FileDone::Info(info))
             }
             FileWork::Volume(tree) => self.volume(tree),
             FileWork::PreviousVersions(file) => {
@@ -160,17 +157,28 @@ impl Files {
                 replace,
             } => {
                 let path = TreePath::parse(&path).map_err(status)?;
-                done(self.file(file)?.file.rename(&path, replace))
+                let handle = self.file(file)?;
+                done(handle.rename(self.shares.handles(), &path, replace))
             }
             FileWork::SetDelete { file, delete } => {
-                let handle = self.file(file)?;
-                if delete {
-                    check_delete(&handle.file)?;
-                }
-                handle.delete.store(delete, Ordering::SeqCst);
+                self.file(file)?.set_delete(delete)?;
+                Ok(FileDone::Nothing)
+            }
+            FileWork::Lock { file, locks, .. } => {
+                self.file(file)?.lock(&locks)?;
+                Ok(FileDone::Nothing)
+            }
+            FileWork::Unlock { file, locks } => {
+                self.file(file)?.unlock(&locks)?;
                 Ok(FileDone::Nothing)
             }
         }
+    }
+
+    /// Waits for a lock, without a thread.
+    pub(super) async fn lock(&self, file: FileToken, locks: &[LockElement]) -> FileResult {
+        self.file(file)?.lock_when_free(locks).await?;
+        Ok(FileDone::Nothing)
     }
 
     fn file(&self, token: FileToken) -> Result<Arc<Handle>, NtStatus> {
@@ -210,6 +218,17 @@ impl Files {
     }
 
     fn open(&self, open: &OpenWork) -> FileResult {
+        for _ in 0..ROUNDS_MAX {
+            match self.open_once(open) {
+                // It was removed after it was found and before it was held.
+                Err(NtStatus::FILE_DELETED) => {}
+                other => return other,
+            }
+        }
+        Err(NtStatus::DELETE_PENDING)
+    }
+
+    fn open_once(&self, open: &OpenWork) -> FileResult {
         let mut tree = self.trees.get(&open.tree, NtStatus::NETWORK_NAME_DELETED)?;
         if let Some(time) = open.timewarp {
             tree = self.at(&tree, time)?;
@@ -220,6 +239,9 @@ impl Files {
         let deletes = open.options.contains(CreateOptions::DELETE_ON_CLOSE);
         if deletes && !granted_access.contains(AccessMask::DELETE) {
             return Err(NtStatus::ACCESS_DENIED);
+        }
+        if deletes && open.attributes.contains(FileAttributes::READONLY) {
+            return Err(NtStatus::CANNOT_DELETE);
         }
         let opening = |granted| tree.share.open(tree.rights, &path, &options(open, granted));
         let readable = AccessMask::FILE_GENERIC_READ | AccessMask::FILE_GENERIC_EXECUTE;
@@ -233,12 +255,32 @@ impl Files {
             other => other.map_err(status)?,
         };
         let metadata = file.metadata().map_err(status)?;
+        let empties = matches!(
+            action,
+            tree::CreateAction::Superseded | tree::CreateAction::Overwritten
+        );
+        let handles = self.shares.handles();
+        let claim = handles.claim(FileKey::of(&metadata), &wish(open, granted_access, empties));
+        let claim = claim.map_err(status)?;
+        let metadata = file.metadata().map_err(status)?;
+        if metadata.links == 0 {
+            return Err(NtStatus::FILE_DELETED);
+        }
         if deletes {
             check_delete(&file)?;
         }
+        if empties {
+            done(file.overwrite(options(open, granted_access).attributes))?;
+        }
         let handle = Handle {
             file,
-            delete: AtomicBool::new(deletes),
+            claim,
+            delete_on_close: deletes,
+        };
+        let info = if empties {
+            handle.info().map_err(status)?
+        } else {
+            info(&metadata)
         };
         self.files.insert(open.file, handle);
         Ok(FileDone::Opened {
@@ -250,21 +292,15 @@ impl Files {
                 tree::CreateAction::Created => CreateAction::CREATED,
                 tree::CreateAction::Overwritten => CreateAction::OVERWRITTEN,
             },
-            info: info(&metadata),
+            info,
         })
     }
 
     fn close(&self, token: FileToken) -> FileResult {
         let handle = self.files.remove(&token).ok_or(NtStatus::FILE_CLOSED)?;
-        let metadata = handle.file.metadata();
-        if handle.delete.load(Ordering::SeqCst)
-            && let Err(error) = handle.file.remove()
-        {
-            tracing::debug!(%error, "delete on close failed");
-        }
-        Ok(metadata.map_or(FileDone::Nothing, |metadata| {
-            FileDone::Info(info(&metadata))
-        }))
+        let info = handle.info();
+        handle.close();
+        Ok(info.map_or(FileDone::Nothing, FileDone::Info))
     }
 
     fn volume(&self, token: TreeToken) -> FileResult {
@@ -360,21 +396,8 @@ fn options(open: &OpenWork, granted: AccessMask) -> OpenOptions {
         open_link: open.options.contains(CreateOptions::OPEN_REPARSE_POINT),
         // MS-FSA 2.1.5.1.1: what is new has not been backed up yet.
         attributes: Attributes(open.attributes.0 | Attributes::ARCHIVE),
-        keep_contents: false,
+        keep_contents: true,
     }
-}
-
-/// MS-FSA 2.1.5.14.3: whether a file may be marked to go.
-fn check_delete(file: &ShareFile) -> Result<(), NtStatus> {
-    file.may_change().map_err(status)?;
-    let metadata = file.metadata().map_err(status)?;
-    if metadata.attributes.has(Attributes::READONLY) {
-        return Err(NtStatus::CANNOT_DELETE);
-    }
-    if file.is_directory() && !file.is_empty().map_err(status)? {
-        return Err(NtStatus::DIRECTORY_NOT_EMPTY);
-    }
-    Ok(())
 }
 
 fn set_basic(file: &ShareFile, times: NewTimes, attributes: Option<FileAttributes>) -> FileResult {
@@ -387,7 +410,7 @@ fn set_basic(file: &ShareFile, times: NewTimes, attributes: Option<FileAttribute
     done(file.may_change())
 }
 
-fn info(metadata: &Metadata) -> FileInfo {
+pub(super) fn info(metadata: &Metadata) -> FileInfo {
     FileInfo {
         creation_time: FileTime(metadata.created.0),
         last_access_time: FileTime(metadata.accessed.0),
@@ -399,6 +422,7 @@ fn info(metadata: &Metadata) -> FileInfo {
         file_id: metadata.file_id,
         volume_id: metadata.device,
         links: metadata.links,
+        delete_pending: false,
     }
 }
 
@@ -410,7 +434,7 @@ fn entry(entry: &tree::Entry) -> Entry {
 }
 
 /// The one place where an error of the file system becomes a code of the wire.
-fn status(error: TreeError) -> NtStatus {
+pub(super) fn status(error: TreeError) -> NtStatus {
     match error {
         TreeError::NotFound => NtStatus::OBJECT_NAME_NOT_FOUND,
         TreeError::PathNotFound => NtStatus::OBJECT_PATH_NOT_FOUND,
@@ -429,6 +453,11 @@ fn status(error: TreeError) -> NtStatus {
         TreeError::NotSameDevice => NtStatus::NOT_SAME_DEVICE,
         TreeError::OutOfRange => NtStatus::INVALID_PARAMETER,
         TreeError::NotSupported => NtStatus::NOT_SUPPORTED,
+        TreeError::SharingViolation => NtStatus::SHARING_VIOLATION,
+        TreeError::DeletePending => NtStatus::DELETE_PENDING,
+        TreeError::LockConflict => NtStatus::FILE_LOCK_CONFLICT,
+        TreeError::LockNotGranted => NtStatus::LOCK_NOT_GRANTED,
+        TreeError::RangeNotLocked => NtStatus::RANGE_NOT_LOCKED,
         TreeError::TooManyOpenFiles => NtStatus::INSUFFICIENT_RESOURCES,
         TreeError::Io(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
             NtStatus::INVALID_PARAMETER

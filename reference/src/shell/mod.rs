@@ -12,6 +12,7 @@ mod commit;
 mod connection;
 mod effects;
 mod files;
+mod handle;
 mod leftovers;
 mod reconcile;
 mod say;

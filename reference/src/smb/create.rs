@@ -103,9 +103,6 @@ pub(crate) fn file(
                 maximal_access,
                 options: create.create_options,
                 is_directory: info.is_directory(),
-                delete_pending: create
-                    .create_options
-                    .contains(CreateOptions::DELETE_ON_CLOSE),
                 position: 0,
                 listing: None,
             }),

@@ -5,7 +5,7 @@ use super::reply::Step;
 use super::session::Signer;
 use super::state::State;
 use super::trees::{self, TreeConnect};
-use super::{create, directory, io, ioctl, limits, query_info, session, set_info};
+use super::{create, directory, io, ioctl, limits, lock, query_info, session, set_info};
 use fsrvp_wire::smb2::{Body, Command, FileId, Header, HeaderFlags, NtStatus, echo};
 use std::cell::Cell;
 
@@ -155,8 +155,9 @@ pub(crate) fn serve(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
         Command::QUERY_DIRECTORY => directory::query(state, request),
         Command::QUERY_INFO => query_info::query(state, request),
         Command::SET_INFO => set_info::set(state, request),
-        // Byte range locks, change notification and oplocks are not served.
-        Command::LOCK | Command::CHANGE_NOTIFY => Err(NtStatus::NOT_SUPPORTED),
+        Command::LOCK => lock::lock(state, request),
+        // Change notification is not served; clients then list again.
+        Command::CHANGE_NOTIFY => Err(NtStatus::NOT_SUPPORTED),
         _ => Err(NtStatus::INVALID_PARAMETER),
     }
 }

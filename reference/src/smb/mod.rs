@@ -18,6 +18,7 @@ mod dispatch;
 mod io;
 mod ioctl;
 pub mod limits;
+mod lock;
 mod negotiate;
 mod opens;
 pub mod pattern;

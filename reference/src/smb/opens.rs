@@ -44,8 +44,6 @@ pub(crate) struct OpenFile {
     pub(crate) options: CreateOptions,
     /// Whether it is a directory.
     pub(crate) is_directory: bool,
-    /// Whether it goes when it is closed.
-    pub(crate) delete_pending: bool,
     /// MS-FSA 2.1.1.4 CurrentByteOffset: behind the last byte that was read or written.
     pub(crate) position: u64,
     /// How far a listing has come.

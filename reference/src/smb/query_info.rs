@@ -181,7 +181,7 @@ fn check_access(file: &OpenFile, class: FileInfoClass) -> Result<(), NtStatus> {
 fn file_class(class: FileInfoClass, file: &OpenFile, info: &FileInfo) -> Result<Answer, NtStatus> {
     Ok(match class {
         FileInfoClass::FILE_BASIC_INFORMATION => fixed(basic(info).emit()),
-        FileInfoClass::FILE_STANDARD_INFORMATION => fixed(standard(file, info).emit()),
+        FileInfoClass::FILE_STANDARD_INFORMATION => fixed(standard(info).emit()),
         FileInfoClass::FILE_INTERNAL_INFORMATION => fixed(internal(info).emit()),
         FileInfoClass::FILE_EA_INFORMATION => fixed(FileEaInformation::default().emit()),
         FileInfoClass::FILE_ACCESS_INFORMATION => fixed(access(file).emit()),
@@ -220,12 +220,12 @@ fn basic(info: &FileInfo) -> FileBasicInformation {
     }
 }
 
-fn standard(file: &OpenFile, info: &FileInfo) -> FileStandardInformation {
+fn standard(info: &FileInfo) -> FileStandardInformation {
     FileStandardInformation {
         allocation_size: info.allocation_size,
         end_of_file: info.end_of_file,
-        number_of_links: info.links,
-        delete_pending: u8::from(file.delete_pending),
+        number_of_links: info.links.saturating_sub(u32::from(info.delete_pending)),
+        delete_pending: u8::from(info.delete_pending),
         directory: u8::from(info.is_directory()),
         reserved: 0,
     }
@@ -271,7 +271,7 @@ fn name(file: &OpenFile, prefix: &str) -> FileNameInformation {
 fn all(file: &OpenFile, info: &FileInfo) -> FileAllInformation {
     FileAllInformation {
         basic: basic(info),
-        standard: standard(file, info),
+        standard: standard(info),
         internal: internal(info),
         ea: FileEaInformation::default(),
         access: access(file),

@@ -155,14 +155,7 @@ fn set_disposition(whose: Whose, class: FileInfoClass, buffer: &[u8]) -> Result<
         file: whose.token,
         delete,
     };
-    Step::work(work, move |state, result| {
-        result?;
-        let open = state
-            .opens
-            .get(whose.file_id, whose.session_id, whose.tree_id)?;
-        open.file()?.delete_pending = delete;
-        Step::body(&Response {})
-    })
+    Step::work_then_body(work, Response {})
 }
 
 /// MS-FSCC 2.4.4: a file is cut where its room would end before it does; room is never reserved.

@@ -7,6 +7,7 @@ use fsrvp_wire::smb2::create::{
     AccessMask, CreateAction, CreateDisposition, CreateOptions, ShareAccess,
 };
 use fsrvp_wire::smb2::fscc::{FileAttributes, FileTime};
+use fsrvp_wire::smb2::lock::LockElement;
 use fsrvp_wire::srvsvc;
 
 /// Names one piece of work of one connection.
@@ -30,6 +31,9 @@ pub struct FileToken(pub u64);
 pub enum Effect {
     /// Answered by [`crate::smb::Connection::handle_completion`].
     File(FileWork),
+    /// The client takes back what it asked by that effect. A [`FileWork::Lock`] that waits ends
+    /// with `CANCELLED`; anything else ends soon by itself.
+    Cancel(EffectId),
     /// Answered by [`crate::smb::Connection::handle_reply`].
     Call(RpcCall),
     /// Answered by [`crate::smb::Connection::handle_share_reply`].
@@ -148,6 +152,22 @@ pub enum FileWork {
         /// Whether a file of that name goes.
         replace: bool,
     },
+    /// Takes locks, all or none. Gives [`FileDone::Nothing`].
+    Lock {
+        /// The file.
+        file: FileToken,
+        /// The ranges.
+        locks: Vec<LockElement>,
+        /// Whether to wait until they are free; only where it is one.
+        wait: bool,
+    },
+    /// Gives locks back. Gives [`FileDone::Nothing`].
+    Unlock {
+        /// The file.
+        file: FileToken,
+        /// The ranges.
+        locks: Vec<LockElement>,
+    },
     /// Marks a file to go when it is closed, or takes that back. Gives [`FileDone::Nothing`].
     SetDelete {
         /// The file.
@@ -241,6 +261,8 @@ pub struct FileInfo {
     pub volume_id: u64,
     /// How many names it has.
     pub links: u32,
+    /// Whether it goes with its last handle.
+    pub delete_pending: bool,
 }
 
 impl FileInfo {

@@ -57,6 +57,21 @@ pub enum TreeError {
     /// The file system cannot do it.
     #[error("the file system does not support it")]
     NotSupported,
+    /// Another handle does not allow this open, or this open what another handle does.
+    #[error("another open of the file stands against it")]
+    SharingViolation,
+    /// The file goes with its last handle, so nobody opens it any more.
+    #[error("the file is about to be deleted")]
+    DeletePending,
+    /// Another one's lock forbids to read or write there.
+    #[error("a part of the range is locked")]
+    LockConflict,
+    /// Another lock stands against the one that was asked for.
+    #[error("the lock is not free")]
+    LockNotGranted,
+    /// There is no such lock to give back.
+    #[error("the range is not locked")]
+    RangeNotLocked,
     /// Too many open files.
     #[error("too many files are open")]
     TooManyOpenFiles,

@@ -173,7 +173,15 @@ impl Connection {
         }
     }
 
-    fn push_effect(&mut self, effect: Effect) -> EffectId {
+    /// The work that a chain waits for.
+    pub(super) fn effect_of(&self, chain: ChainId) -> Option<EffectId> {
+        let mut works = self.works.iter();
+        works
+            .find(|(_, (waiting, _))| *waiting == chain)
+            .map(|(id, _)| *id)
+    }
+
+    pub(super) fn push_effect(&mut self, effect: Effect) -> EffectId {
         self.last_effect += 1;
         let id = EffectId(self.last_effect);
         self.effects.push_back((id, effect));

@@ -8,6 +8,7 @@ use crate::smb::limits;
 use crate::smb::negotiate;
 use crate::smb::reply::Step;
 use crate::smb::sealer::Sealer;
+use crate::smb::work::Effect;
 use fsrvp_wire::nbss::{self, FrameType};
 use fsrvp_wire::security::sealing;
 use fsrvp_wire::smb2::fscc::FileTime;
@@ -149,7 +150,7 @@ impl Connection {
         }
     }
 
-    /// MS-SMB2 3.3.5.16: takes a request back that waits for a pipe; others end soon anyway.
+    /// MS-SMB2 3.3.5.16: takes a request back that waits for a pipe or a lock; others end soon.
     fn cancel(&mut self, header: &Header, message: &[u8], is_sealed: bool, now: Now) {
         let request = Request {
             header: header.clone(),
@@ -177,6 +178,8 @@ impl Connection {
         if let Some(index) = self.pipe_waits.iter().position(|(chain, _)| *chain == id) {
             self.pipe_waits.remove(index);
             self.resume(id, Err(NtStatus::CANCELLED), now);
+        } else if let Some(effect) = self.effect_of(id) {
+            self.push_effect(Effect::Cancel(effect));
         }
     }
 }

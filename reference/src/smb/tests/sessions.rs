@@ -235,7 +235,6 @@ fn a_client_that_does_not_log_on_is_cut_off() {
 fn commands_that_are_not_served_say_so() {
     let mut client = Client::connected(Dialect::SMB_3_1_1, "data");
     for (command, status) in [
-        (Command::LOCK, NtStatus::NOT_SUPPORTED),
         (Command::CHANGE_NOTIFY, NtStatus::NOT_SUPPORTED),
         (Command(0x77), NtStatus::INVALID_PARAMETER),
     ] {
