@@ -26,12 +26,20 @@ pub(crate) fn lock(state: &mut State, request: &Request<'_>) -> Result<Step, NtS
     let first = body.locks.first().ok_or(NtStatus::INVALID_PARAMETER)?;
     let token = file.token;
     if first.flags.contains(LockFlags::UNLOCK) {
-        check_unlocks(&body.locks)?;
-        let work = FileWork::Unlock {
-            file: token,
-            locks: body.locks,
-        };
-        return Step::work_then_body(work, Response::default());
+        let count = body.locks.len();
+        let mut locks = body.locks;
+        locks.truncate(unlocks(&locks));
+        let is_whole = locks.len() == count;
+        let work = FileWork::Unlock { file: token, locks };
+        // MS-SMB2 3.3.5.14.1: those in front of one that is illegal are given back all the same.
+        return Step::work(work, move |_, result| {
+            result?;
+            if is_whole {
+                Step::body(&Response::default())
+            } else {
+                Err(NtStatus::INVALID_PARAMETER)
+            }
+        });
     }
     file.require(
         AccessMask::FILE_READ_DATA | AccessMask::FILE_WRITE_DATA | AccessMask::FILE_EXECUTE,
@@ -45,13 +53,13 @@ pub(crate) fn lock(state: &mut State, request: &Request<'_>) -> Result<Step, NtS
     Step::work_then_body(work, Response::default())
 }
 
-fn check_unlocks(locks: &[LockElement]) -> Result<(), NtStatus> {
-    let is_unlock = |lock: &LockElement| lock.flags == LockFlags::UNLOCK;
-    if locks.iter().all(is_unlock) {
-        Ok(())
-    } else {
-        Err(NtStatus::INVALID_PARAMETER)
-    }
+/// How many of the ranges, up to the first that is none, are legal to unlock.
+fn unlocks(locks: &[LockElement]) -> usize {
+    let locking = LockFlags::SHARED_LOCK | LockFlags::EXCLUSIVE_LOCK;
+    let is_unlock = |lock: &&LockElement| {
+        lock.flags.contains(LockFlags::UNLOCK) && !lock.flags.intersects(locking)
+    };
+    locks.iter().take_while(is_unlock).count()
 }
 
 /// MS-SMB2 3.3.5.14.2; whether the client is ready to wait, which it may be for one lock only.
@@ -72,7 +80,7 @@ fn check_locks(locks: &[LockElement]) -> Result<bool, NtStatus> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_locks, check_unlocks};
+    use super::{check_locks, unlocks};
     use fsrvp_wire::smb2::NtStatus;
     use fsrvp_wire::smb2::lock::{LockElement, LockFlags};
 
@@ -100,10 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unlock_is_nothing_else() {
+    fn an_unlock_locks_nothing() {
         let unlock = LockFlags::UNLOCK;
-        assert!(check_unlocks(&locks(&[unlock, unlock])).is_ok());
-        assert!(check_unlocks(&locks(&[unlock, LockFlags::SHARED_LOCK])).is_err());
-        assert!(check_unlocks(&locks(&[unlock | LockFlags::FAIL_IMMEDIATELY])).is_err());
+        let at_once = unlock | LockFlags::FAIL_IMMEDIATELY;
+        assert_eq!(unlocks(&locks(&[unlock, at_once])), 2);
+        assert_eq!(
+            unlocks(&locks(&[unlock, LockFlags::SHARED_LOCK, unlock])),
+            1
+        );
+        assert_eq!(unlocks(&locks(&[unlock | LockFlags::EXCLUSIVE_LOCK])), 0);
     }
 }
