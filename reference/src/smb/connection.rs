@@ -15,7 +15,7 @@ use crate::agent::Now;
 use crate::config::same_name;
 use crate::rpc::CallToken;
 use fsrvp_wire::fsrvp::Reply as FsrvpReply;
-use fsrvp_wire::smb2::FileId;
+use fsrvp_wire::smb2::{Command, FileId};
 use fsrvp_wire::srvsvc;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -208,5 +208,21 @@ fn interim_at(chain: &Chain) -> Option<Duration> {
     if chain.async_id.is_some() || !chain.is_single() {
         return None;
     }
-    chain.waiting.as_ref().map(|waiting| waiting.interim_at)
+    let waiting = chain.waiting.as_ref();
+    waiting
+        .filter(|waiting| may_be_async(waiting.header.command))
+        .map(|waiting| waiting.interim_at)
+}
+
+/// MS-SMB2 2.2.1.1: an asynchronous header has no room for `TreeId`, which is how a client learns of
+/// its tree connect; and nobody expects an interim response before there is a session and a tree.
+fn may_be_async(command: Command) -> bool {
+    ![
+        Command::NEGOTIATE,
+        Command::SESSION_SETUP,
+        Command::LOGOFF,
+        Command::TREE_CONNECT,
+        Command::TREE_DISCONNECT,
+    ]
+    .contains(&command)
 }

@@ -2,11 +2,13 @@
 
 use super::client::{Client, open_request};
 use crate::smb::limits;
+use crate::smb::work::FileDone;
 use fsrvp_wire::fsrvp::{INTERFACE, INTERFACE_VERSION};
+use fsrvp_wire::smb2::create::AccessMask;
 use fsrvp_wire::smb2::ioctl::{self, CtlCode, IoctlFlags};
 use fsrvp_wire::smb2::negotiate::Dialect;
 use fsrvp_wire::smb2::{
-    Body, Command, FileId, Header, HeaderFlags, NtStatus, cancel, echo, read, write,
+    Body, Command, FileId, Header, HeaderFlags, NtStatus, cancel, echo, read, tree_connect, write,
 };
 
 const PIPE: &str = "FssagentRpc";
@@ -209,4 +211,27 @@ fn pipes_have_a_limit() {
     }
     let status = client.status(&open_request(PIPE));
     assert_eq!(status, NtStatus::INSUFFICIENT_RESOURCES);
+}
+
+#[test]
+fn a_tree_connect_that_takes_long_is_answered_once_and_with_its_tree() {
+    let mut client = Client::connected(Dialect::SMB_3_1_1, "IPC$");
+    let request = tree_connect::Request {
+        path: r"\\server\data".into(),
+        ..tree_connect::Request::default()
+    };
+    let message = client.message(&request);
+    client.send(&message);
+    let (id, _) = client.work().expect("the share is looked for");
+    client.pass(limits::INTERIM_AFTER);
+    assert!(client.receive().is_none(), "an interim response");
+    let tree = FileDone::Tree {
+        maximal_access: AccessMask::FILE_ALL_ACCESS,
+        encrypts: false,
+    };
+    client.done(id, Ok(tree));
+    let (header, _) = client.receive_one();
+    assert_eq!(header.status, NtStatus::SUCCESS);
+    assert_eq!(header.async_id(), None);
+    assert_ne!(header.tree_id, client.tree_id, "a tree of its own");
 }
