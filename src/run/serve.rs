@@ -3,7 +3,7 @@
 use fsrvp_reference::config::{
     BackendChoice, Config, Profile, ShareConfig, Timers, UserConfig, same_name,
 };
-use fsrvp_reference::shell::Reference;
+use fsrvp_reference::shell::{Reference, descriptors};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -152,6 +152,7 @@ fn user(name: &str, others: &[UserConfig]) -> Result<UserConfig, String> {
 /// One clause that says what could not be started and what to do.
 pub fn serve(options: &ServeOptions, out: &mut dyn Write) -> Result<(), String> {
     let config = options.configuration()?;
+    descriptors::raise();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("no runtime: {error}"))?;
     runtime.block_on(async {
         let stop = |kind| signal(kind).map_err(|error| format!("no signal handler: {error}"));

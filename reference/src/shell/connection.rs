@@ -6,13 +6,15 @@ use super::time::Time;
 use crate::share::ShareTable;
 use crate::smb::work::{FileToken, FileWork};
 use crate::smb::{
-    Connection, ConnectionId, Effect, EffectId, FileDone, FileResult, Replaced, Server, ShareCall,
+    Connection, ConnectionId, Effect, EffectId, FileDone, FileResult, OutputFrame, Replaced,
+    Server, ShareCall,
 };
 use fsrvp_wire::fsrvp::Reply;
 use fsrvp_wire::smb2::NtStatus;
 use fsrvp_wire::smb2::lock::LockElement;
 use fsrvp_wire::srvsvc;
 use std::collections::HashMap;
+use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -182,7 +184,26 @@ async fn alarm_of(time: &Time, alarm: Option<Duration>) {
 
 async fn send(stream: &mut TcpStream, connection: &mut Connection) -> std::io::Result<()> {
     while let Some(frame) = connection.poll_output() {
-        tokio::time::timeout(WRITE_WAIT, stream.write_all(&frame)).await??;
+        tokio::time::timeout(WRITE_WAIT, send_frame(stream, &frame)).await??;
+    }
+    Ok(())
+}
+
+/// Head and payload in as few calls as the socket takes them.
+async fn send_frame(stream: &mut TcpStream, frame: &OutputFrame) -> std::io::Result<()> {
+    let (head, payload) = (frame.head.as_slice(), frame.payload.as_slice());
+    let mut sent = 0;
+    while sent < head.len() + payload.len() {
+        let left = [
+            head.get(sent..).unwrap_or_default(),
+            payload
+                .get(sent.saturating_sub(head.len())..)
+                .unwrap_or_default(),
+        ];
+        match stream.write_vectored(&left.map(IoSlice::new)).await? {
+            0 => return Err(std::io::ErrorKind::WriteZero.into()),
+            count => sent += count,
+        }
     }
     Ok(())
 }

@@ -10,6 +10,7 @@
 mod actor;
 mod commit;
 mod connection;
+pub mod descriptors;
 mod effects;
 mod files;
 mod handle;
@@ -48,7 +49,7 @@ use uuid::Uuid;
 const RETRY_LIMIT: u32 = 5;
 
 /// How many clients may be connected at a time.
-const CONNECTIONS_MAX: usize = 512;
+const CONNECTIONS_MAX: usize = 2048;
 
 /// How long to wait before the next client when the machine has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

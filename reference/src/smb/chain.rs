@@ -1,5 +1,6 @@
 //! MS-SMB2 3.3.5.2.7: the requests of one frame, served one after the other, answered together.
 
+use super::message::Message;
 use super::reply::{Hashed, Reply};
 use super::sealer::Sealer;
 use super::session::Signer;
@@ -15,7 +16,7 @@ pub(super) struct ChainId(pub(super) u64);
 /// One frame on its way.
 pub(super) struct Chain {
     /// What is left to serve.
-    pub(super) left: VecDeque<Vec<u8>>,
+    pub(super) left: VecDeque<Message>,
     /// What was answered so far.
     answers: Vec<Answer>,
     /// What a related request takes over from the one before it.
@@ -66,7 +67,7 @@ struct Answer {
 
 impl Chain {
     /// The requests of one frame.
-    pub(super) fn new(messages: Vec<Vec<u8>>, sealer: Option<Arc<Sealer>>, weight: usize) -> Chain {
+    pub(super) fn new(messages: Vec<Message>, sealer: Option<Arc<Sealer>>, weight: usize) -> Chain {
         Chain {
             left: messages.into_iter().collect(),
             answers: Vec::new(),

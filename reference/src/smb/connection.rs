@@ -6,6 +6,7 @@ mod send;
 
 use super::chain::{Chain, ChainId};
 use super::limits;
+use super::message::OutputFrame;
 use super::pipes;
 use super::reply::{PipeWait, Then};
 use super::state::{Entropy, Server, State};
@@ -33,7 +34,7 @@ pub struct Connection {
     state: State,
     window: Window,
     input: Vec<u8>,
-    output: VecDeque<Vec<u8>>,
+    output: VecDeque<OutputFrame>,
     chains: BTreeMap<ChainId, Chain>,
     last_chain: u64,
     works: BTreeMap<EffectId, (ChainId, Then)>,
@@ -158,8 +159,8 @@ impl Connection {
         self.collect_effects();
     }
 
-    /// The next bytes to send: one frame.
-    pub fn poll_output(&mut self) -> Option<Vec<u8>> {
+    /// The next frame to send.
+    pub fn poll_output(&mut self) -> Option<OutputFrame> {
         self.output.pop_front()
     }
 

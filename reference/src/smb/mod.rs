@@ -19,6 +19,7 @@ mod io;
 mod ioctl;
 pub mod limits;
 mod lock;
+mod message;
 mod negotiate;
 mod opens;
 pub mod pattern;
@@ -37,6 +38,7 @@ pub mod window;
 pub mod work;
 
 pub use connection::Connection;
+pub use message::OutputFrame;
 pub use state::{Entropy, Server};
 pub use work::{
     ConnectionId, Effect, EffectId, FileDone, FileResult, FileWork, Replaced, RpcCall, ShareCall,

@@ -1,6 +1,7 @@
 //! MS-SMB2 3.1.4.3, 3.3.5.2.1.1: the encryption of one session.
 
 use fsrvp_wire::security::{Cipher, SecretKey, SecurityError, SessionKeys, sealing};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Opens what a client has sealed for a session, and seals what it is answered.
@@ -33,12 +34,13 @@ impl Sealer {
         self.session_id
     }
 
-    /// What a client has sealed.
+    /// Opens what a client has sealed, where it lies: gives the part that was sealed.
     ///
     /// # Errors
     /// When it was not sealed with the key of this session, or was changed.
-    pub(crate) fn open(&self, frame: &[u8]) -> Result<Vec<u8>, SecurityError> {
-        sealing::open(self.cipher, &self.incoming, frame)
+    pub(crate) fn open(&self, frame: &mut [u8]) -> Result<Range<usize>, SecurityError> {
+        sealing::open_in_place(self.cipher, &self.incoming, frame)?;
+        Ok(sealing::TRANSFORM_HEADER_LEN..frame.len())
     }
 
     /// Seals an answer.

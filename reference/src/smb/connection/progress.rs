@@ -22,7 +22,7 @@ impl Connection {
             let Some(message) = chain.left.pop_front() else {
                 return self.finish(id);
             };
-            let Ok(mut header) = Header::parse(&message) else {
+            let Ok(mut header) = Header::parse(message.bytes()) else {
                 return self.close("a header that does not parse");
             };
             let related = chain.relate(&mut header);
@@ -31,7 +31,7 @@ impl Connection {
                 meant_file: Cell::new(None),
                 header,
                 is_sealed: chain.sealer.is_some(),
-                message: &message,
+                message: message.bytes(),
             };
             let admitted = dispatch::admit(&mut self.state, &request);
             let is_of_session = admitted.is_ok();
@@ -136,7 +136,7 @@ impl Connection {
             }
         });
         if !frame.is_empty() {
-            self.send_sealed(&frame, sealer.as_deref());
+            self.send_sealed(frame, sealer.as_deref());
         }
     }
 

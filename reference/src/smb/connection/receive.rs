@@ -5,6 +5,7 @@ use crate::agent::Now;
 use crate::smb::chain::{Chain, ChainId, seal_message};
 use crate::smb::dispatch::{self, Request};
 use crate::smb::limits;
+use crate::smb::message::Message;
 use crate::smb::negotiate;
 use crate::smb::reply::Step;
 use crate::smb::sealer::Sealer;
@@ -14,6 +15,7 @@ use fsrvp_wire::security::sealing;
 use fsrvp_wire::smb2::fscc::FileTime;
 use fsrvp_wire::smb2::{Command, Header, HeaderFlags, NtStatus, compound, smb1_negotiate};
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Arc;
 
 impl Connection {
@@ -30,13 +32,10 @@ impl Connection {
             };
             let rest = input.get(taken..).unwrap_or_default();
             match nbss::next_frame(rest, frame_max) {
-                Ok(Some(frame)) => {
-                    taken += frame.consumed();
-                    match frame.frame_type {
-                        FrameType::SESSION_MESSAGE => {
-                            let payload = rest.get(frame.payload).unwrap_or_default();
-                            self.take_payload(payload, now);
-                        }
+                Ok(Some(found)) => {
+                    let frame = cut(&mut input, &mut taken, found.consumed());
+                    match found.frame_type {
+                        FrameType::SESSION_MESSAGE => self.take_payload(frame, found.payload, now),
                         FrameType::KEEPALIVE => {}
                         _ => self.close("a frame of NetBIOS that this transport has not"),
                     }
@@ -47,27 +46,40 @@ impl Connection {
         }
         input.drain(..taken);
         self.input = input;
+        // Who is logged on may have the room for the frame that has begun.
+        if let Some(length) = nbss::frame_len(&self.input)
+            && self.state.is_authenticated()
+            && length <= limits::FRAME_MAX
+        {
+            let missing = length.saturating_sub(self.input.len());
+            self.input.reserve_exact(missing);
+        }
     }
 
-    fn take_payload(&mut self, payload: &[u8], now: Now) {
+    fn take_payload(&mut self, frame: Vec<u8>, range: Range<usize>, now: Now) {
+        let payload = frame.get(range.clone()).unwrap_or_default();
         if smb1_negotiate::is_smb1_negotiate(payload) {
             return self.take_smb1(payload);
         }
         if sealing::is_sealed(payload) {
-            return self.take_sealed(payload, now);
+            return self.take_sealed(frame, range, now);
         }
-        self.take_messages(payload.to_vec(), None, now);
+        self.take_messages(frame, range, None, now);
     }
 
     /// MS-SMB2 3.3.5.2.1.1: a frame that is encrypted.
-    fn take_sealed(&mut self, payload: &[u8], now: Now) {
+    fn take_sealed(&mut self, mut frame: Vec<u8>, range: Range<usize>, now: Now) {
+        let payload = frame.get_mut(range.clone()).unwrap_or_default();
         let session = sealing::session_id(payload).ok();
         let session = session.and_then(|id| self.state.session(id).ok());
         let Some(sealer) = session.and_then(|session| session.sealer()) else {
             return self.close("a frame encrypted for no session");
         };
         match sealer.open(payload) {
-            Ok(opened) => self.take_messages(opened, Some(sealer), now),
+            Ok(inside) => {
+                let opened = range.start + inside.start..range.start + inside.end;
+                self.take_messages(frame, opened, Some(sealer), now);
+            }
             Err(error) => {
                 tracing::warn!(%error, session = sealer.session_id(), "decryption");
                 self.close("a frame that does not decrypt");
@@ -75,8 +87,16 @@ impl Connection {
         }
     }
 
-    fn take_messages(&mut self, payload: Vec<u8>, sealer: Option<Arc<Sealer>>, now: Now) {
-        let messages = match compound::split(&payload) {
+    fn take_messages(
+        &mut self,
+        frame: Vec<u8>,
+        range: Range<usize>,
+        sealer: Option<Arc<Sealer>>,
+        now: Now,
+    ) {
+        let frame = Arc::new(frame);
+        let mut start = range.start;
+        let messages = match compound::split(frame.get(range).unwrap_or_default()) {
             Ok(messages) => messages,
             Err(error) => {
                 tracing::debug!(%error, "frame does not parse");
@@ -85,9 +105,9 @@ impl Connection {
         };
         let mut served = Vec::new();
         let mut weight = 0;
-        // Most frames are one message, and are not copied.
-        let is_alone = messages.len() == 1;
         for message in messages {
+            let place = start..start + message.len();
+            start = place.end;
             let Ok(header) = Header::parse(message) else {
                 return self.close("a header that does not parse");
             };
@@ -115,17 +135,10 @@ impl Connection {
             // What a request paid for is the most that it brings or that its answer takes.
             let paid = usize::from(header.credit_charge) * limits::CREDIT_LEN;
             weight += message.len().max(paid);
-            served.push(if is_alone {
-                Vec::new()
-            } else {
-                message.to_vec()
-            });
+            served.push(Message::new(&frame, place));
         }
         if served.is_empty() {
             return;
-        }
-        if is_alone {
-            served = vec![payload];
         }
         self.last_chain += 1;
         let id = ChainId(self.last_chain);
@@ -143,7 +156,7 @@ impl Connection {
                 let mut header = Header::response_to(&Header::default(), reply.status);
                 header.credits = self.window.grant(1);
                 let message = seal_message(&header, reply.message, None, true);
-                self.send(&message);
+                self.send(message);
             }
             Step::Disconnect(why) => self.close(why),
             Step::Work(..) | Step::EndSession(..) | Step::Pipe(_) => {}
@@ -182,4 +195,17 @@ impl Connection {
             self.push_effect(Effect::Cancel(effect));
         }
     }
+}
+
+/// Cuts the frame at `taken` out of the input, `length` bytes long. One that is most of the input
+/// becomes the old buffer itself, so that nobody copies megabytes; others are copied and counted.
+fn cut(input: &mut Vec<u8>, taken: &mut usize, length: usize) -> Vec<u8> {
+    if *taken == 0 && length > input.len() / 2 {
+        let rest = input.split_off(length);
+        return std::mem::replace(input, rest);
+    }
+    let end = *taken + length;
+    let frame = input.get(*taken..end).unwrap_or_default().to_vec();
+    *taken = end;
+    frame
 }

@@ -2,16 +2,16 @@
 
 use super::Connection;
 use crate::smb::chain::{ChainId, seal_message};
+use crate::smb::message::OutputFrame;
 use crate::smb::reply::Reply;
 use crate::smb::sealer::Sealer;
-use fsrvp_wire::nbss;
 use fsrvp_wire::smb2::{Header, NtStatus};
 
 impl Connection {
-    pub(super) fn send_sealed(&mut self, payload: &[u8], sealer: Option<&Sealer>) {
-        match sealer.map(|sealer| sealer.seal(payload)) {
+    pub(super) fn send_sealed(&mut self, payload: Vec<u8>, sealer: Option<&Sealer>) {
+        match sealer.map(|sealer| sealer.seal(&payload)) {
             None => self.send(payload),
-            Some(Ok(sealed)) => self.send(&sealed),
+            Some(Ok(sealed)) => self.send(sealed),
             Some(Err(error)) => {
                 tracing::error!(%error, "an answer was not encrypted");
                 self.close("an answer that cannot be encrypted");
@@ -19,8 +19,8 @@ impl Connection {
         }
     }
 
-    pub(super) fn send(&mut self, payload: &[u8]) {
-        match nbss::emit(payload) {
+    pub(super) fn send(&mut self, payload: Vec<u8>) {
+        match OutputFrame::new(payload) {
             Some(frame) => self.output.push_back(frame),
             None => self.close("an answer too long for a frame"),
         }
@@ -42,6 +42,6 @@ impl Connection {
         let reply = Reply::error(NtStatus::PENDING);
         let message = seal_message(&header, reply.message, waiting.signer.as_ref(), true);
         let sealer = chain.sealer.clone();
-        self.send_sealed(&message, sealer.as_deref());
+        self.send_sealed(message, sealer.as_deref());
     }
 }

@@ -178,7 +178,7 @@ impl Client {
 
     /// The messages of the next frame from the server.
     pub(super) fn receive(&mut self) -> Option<Vec<Vec<u8>>> {
-        let frame = self.connection.poll_output()?;
+        let frame = self.connection.poll_output()?.into_bytes();
         let mut payload = frame[nbss::HEADER_LEN..].to_vec();
         // An answer is encrypted where its request was, and nowhere else.
         assert_eq!(sealing::is_sealed(&payload), self.seals);

@@ -1,0 +1,92 @@
+//! What the operating system tells of processes, and the disk that both servers share.
+
+use crate::Outcome;
+use crate::tool;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The size of the file system, which is sparse until it is used.
+const DISK_BYTES: u64 = 12 << 30;
+
+/// A fresh XFS that shares extents, on a loop device; unmounted when dropped.
+pub(crate) struct Disk {
+    dir: TempDir,
+}
+
+impl Disk {
+    /// Makes and mounts it.
+    pub(crate) fn new() -> Outcome<Disk> {
+        let dir = tempfile::Builder::new().prefix("fsrvp-bench-").tempdir()?;
+        let image = dir.path().join("disk.img");
+        std::fs::File::create(&image)?.set_len(DISK_BYTES)?;
+        let disk = Disk { dir };
+        std::fs::create_dir(disk.path())?;
+        // Samba's processes reach it under the identity of each user.
+        open_to_all(disk.dir.path())?;
+        let mut mkfs = Command::new("mkfs.xfs");
+        mkfs.args(["-q", "-f", "-m", "reflink=1"]).arg(&image);
+        tool::run_with_input(mkfs, b"")?.success("mkfs.xfs")?;
+        let mut mount = Command::new("mount");
+        mount.args(["-o", "loop"]).arg(&image).arg(disk.path());
+        tool::run_with_input(mount, b"")?.success("mount")?;
+        open_to_all(&disk.path())?;
+        Ok(disk)
+    }
+
+    /// Its root directory.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.path().join("mnt")
+    }
+}
+
+fn open_to_all(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let path = self.path();
+        // The servers were told to end; their last handles close as the kernel takes them down.
+        let _ = tool::wait_for("the disk to be unmounted", Duration::from_secs(20), || {
+            let mut umount = Command::new("umount");
+            umount.arg(&path);
+            tool::run_with_input(umount, b"").is_ok_and(|run| run.status == Some(0))
+        });
+    }
+}
+
+/// The processor time that these processes and their ended children have used so far.
+pub(crate) fn cpu(processes: &[u32]) -> Duration {
+    let ticks: u64 = processes.iter().map(|pid| ticks_of(*pid)).sum();
+    let per_second = rustix::param::clock_ticks_per_second().max(1);
+    Duration::from_micros(ticks * 1_000_000 / per_second)
+}
+
+/// proc_pid_stat(5): the fields 14 to 17, utime, stime, cutime and cstime.
+fn ticks_of(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The second field is a name in parentheses, which may hold blanks.
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    after_name
+        .split_whitespace()
+        .skip(11)
+        .take(4)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum()
+}
+
+/// The memory that these processes have resident, in KiB; what they share counts for each.
+pub(crate) fn resident_kib(processes: &[u32]) -> u64 {
+    let of = |pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number
+            .and_then(|number| number.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
+    processes.iter().map(of).sum()
+}

@@ -1,0 +1,52 @@
+//! Messages without copies: requests inside of the frame that brought them, answers on their way.
+
+use fsrvp_wire::nbss;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One request of a frame; it keeps the frame, which may hold megabytes, instead of a copy.
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    frame: Arc<Vec<u8>>,
+    range: Range<usize>,
+}
+
+impl Message {
+    /// The message that lies there in the frame.
+    pub(super) fn new(frame: &Arc<Vec<u8>>, range: Range<usize>) -> Message {
+        Message {
+            frame: Arc::clone(frame),
+            range,
+        }
+    }
+
+    /// Its bytes, header included.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.frame.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+/// A frame to send: the bytes of `head`, then those of `payload`.
+#[derive(Debug)]
+pub struct OutputFrame {
+    /// What states the length.
+    pub head: [u8; nbss::HEADER_LEN],
+    /// One message, a compound, or either encrypted.
+    pub payload: Vec<u8>,
+}
+
+impl OutputFrame {
+    /// A frame with this payload; `None` when it is too long for one.
+    pub(super) fn new(payload: Vec<u8>) -> Option<OutputFrame> {
+        let head = nbss::head(nbss::FrameType::SESSION_MESSAGE, payload.len())?;
+        Some(OutputFrame { head, payload })
+    }
+
+    /// All of it behind each other.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = self.head.to_vec();
+        bytes.extend(self.payload);
+        bytes
+    }
+}
