@@ -21,7 +21,7 @@ const IDLE: usize = 1000;
 /// The most that our server may have resident with them, in KiB.
 const IDLE_KIB_MAX: u64 = 200 * 1024;
 
-/// Twelve calls each, from IsPathSupported to DeleteShareMapping.
+/// Eleven calls each, from IsPathSupported to DeleteShareMapping.
 pub(crate) fn measure(pair: &Pair, table: &mut Table) -> Outcome<()> {
     let runtime = runtime()?;
     let mut loads = Vec::new();

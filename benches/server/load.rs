@@ -6,7 +6,7 @@ use fsrvp::drive::{IdSource, ManualClient};
 use fsrvp_wire::fsrvp::{
     Call, Context, Hresult, Reply, ShadowCopyId, ShadowCopySetId, add_to_shadow_copy_set,
     commit_shadow_copy_set, delete_share_mapping, expose_shadow_copy_set, get_share_mapping,
-    get_supported_version, is_path_shadow_copied, is_path_supported, prepare_shadow_copy_set,
+    get_supported_version, is_path_supported, prepare_shadow_copy_set,
     recovery_complete_shadow_copy_set, set_context, start_shadow_copy_set,
 };
 use fsrvp_wire::ndr::WideString;
@@ -37,7 +37,7 @@ impl Load {
         self.zero(call).await.map(drop)
     }
 
-    /// Takes one shadow copy of `share` through its whole life: twelve calls, from
+    /// Takes one shadow copy of `share` through its whole life: eleven calls, from
     /// IsPathSupported to DeleteShareMapping, each of which has to be answered with ZERO.
     pub(crate) async fn lifecycle(&mut self, share: &str) -> Outcome<()> {
         let unc = WideString::from_text(&format!(r"\\{}\{share}\", self.host));
@@ -105,9 +105,6 @@ impl Load {
             }),
             Call::RecoveryCompleteShadowCopySet(recovery_complete_shadow_copy_set::Request {
                 shadow_copy_set_id,
-            }),
-            Call::IsPathShadowCopied(is_path_shadow_copied::Request {
-                share_name: share.clone(),
             }),
             Call::DeleteShareMapping(delete_share_mapping::Request {
                 shadow_copy_set_id,

@@ -2,15 +2,12 @@
 
 use crate::Outcome;
 use crate::samba::{self, SambaPeer};
-use crate::serve::{self, Serve};
+use crate::serve::{self, Serve, Store};
 use crate::tool::Account;
 use fsrvp::case::{Profile, RpcLevel, SecretText, SmbOptions, Target, Timers};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Which backend ours takes.
-const BACKEND: &str = "auto";
 
 /// smbd and `fsrvp serve`, side by side.
 pub(crate) struct Pair {
@@ -52,7 +49,7 @@ pub(crate) struct Peer {
 impl Pair {
     /// Starts both on the same disk.
     pub(crate) fn start(disk: &Path) -> Outcome<Pair> {
-        let ours = Serve::start_in(disk, BACKEND)?;
+        let ours = Serve::start_in(disk, Store::Xfs)?;
         // Its Message Sequence Timer runs as long as the longest of MS-FSRVP 3.1.2.
         let smbd = SambaPeer::start_in(disk, 1800)?;
         Ok(Pair { smbd, ours })

@@ -35,7 +35,13 @@ pub(crate) struct SambaPeer {
 impl SambaPeer {
     /// Starts smbd with the Message Sequence Timer at `sequence_timeout_s` seconds.
     pub(crate) fn start(sequence_timeout_s: u32) -> io::Result<SambaPeer> {
-        let dir = tempfile::Builder::new().prefix("fsrvp-samba-").tempdir()?;
+        SambaPeer::start_in(&std::env::temp_dir(), sequence_timeout_s)
+    }
+
+    /// The same with everything that it keeps, shares included, below `parent`.
+    pub(crate) fn start_in(parent: &Path, sequence_timeout_s: u32) -> io::Result<SambaPeer> {
+        let mut builder = tempfile::Builder::new();
+        let dir = builder.prefix("fsrvp-samba-").tempdir_in(parent)?;
         // Samba's processes reach it under the identity of each user.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755))?;
         let port = free_port()?;
@@ -226,7 +232,7 @@ known = "samba-4.17"
     }
 
     /// Every process that was started with this peer's configuration.
-    fn processes(&self) -> Vec<rustix::process::Pid> {
+    pub(crate) fn processes(&self) -> Vec<rustix::process::Pid> {
         let mark = format!("--configfile={}", self.config().display());
         let is_ours = |entry: &Path| {
             let line = fs::read(entry.join("cmdline")).unwrap_or_default();
@@ -262,7 +268,8 @@ fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// What `vfs_shell_snap` calls: a plain copy of the directory, under a name of its own.
+/// What `vfs_shell_snap` calls: a copy of the directory, with shared extents where the file system
+/// has them, under a name of its own.
 const COPY_SCRIPT: &str = r#"#!/bin/sh
 set -eu
 case $1 in
@@ -272,7 +279,7 @@ create)
     chmod 1777 "$copy"
     for entry in "$2"/* "$2"/.[!.]*; do
         case $entry in "$2/*" | "$2/.[!.]*" | "$2/.copies") continue ;; esac
-        cp -a "$entry" "$copy/" >&2
+        cp -a --reflink=auto "$entry" "$copy/" >&2
     done
     echo "$copy"
     ;;

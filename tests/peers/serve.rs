@@ -100,6 +100,31 @@ impl Serve {
         })
     }
 
+    /// Starts the server with everything that it keeps, shares included, below `parent`, which lies
+    /// on such a store.
+    #[allow(dead_code, reason = "benches/server takes this file in and uses it")]
+    pub(crate) fn start_in(parent: &Path, store: Store) -> io::Result<Serve> {
+        let mut builder = tempfile::Builder::new();
+        let files = builder.prefix("fsrvp-serve-").tempdir_in(parent)?;
+        let shares = ["data", "more"];
+        for share in shares {
+            make_share(store, &files.path().join("mnt").join(share))?;
+        }
+        let (child, port) = spawn(files.path(), store, &shares, &[])?;
+        Ok(Serve {
+            child,
+            port,
+            files,
+            _mount: None,
+        })
+    }
+
+    /// The server's process.
+    #[allow(dead_code, reason = "benches/server takes this file in and uses it")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends the server with SIGKILL and starts another one on the same files.
     pub(crate) fn kill_and_restart(&mut self, store: Store) -> io::Result<()> {
         self.child.kill()?;
