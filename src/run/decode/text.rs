@@ -223,7 +223,9 @@ fn title(lifecycle: &Lifecycle) -> String {
 /// From Prepare over Commit to the answer of Expose, to scale: `p` before the commit, `#` during
 /// it, `-` after it.
 fn bar(freeze: Freeze) -> Option<String> {
-    let (commit, committed) = (freeze.commit?, freeze.committed?);
+    let commit = freeze.commit?;
+    // A capture's clock may go back; no part may be longer than the whole.
+    let committed = freeze.committed?.max(commit);
     let begin = freeze.prepare.unwrap_or(commit).min(commit);
     let end = freeze.exposed.unwrap_or(committed).max(committed);
     let whole = end.saturating_sub(begin);
@@ -273,4 +275,31 @@ fn finding(found: &Finding) -> String {
         "",
         found.seen,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Freeze, bar};
+    use std::time::Duration;
+
+    #[test]
+    fn a_clock_that_goes_back_makes_no_bar_longer() {
+        let times = [0, 1, 5_000_000_000].map(Duration::from_nanos).map(Some);
+        for prepare in times.into_iter().chain([None]) {
+            for commit in times {
+                for committed in times {
+                    for exposed in times.into_iter().chain([None]) {
+                        let freeze = Freeze {
+                            prepare,
+                            commit,
+                            committed,
+                            exposed,
+                        };
+                        let bar = bar(freeze).expect("the commit was answered");
+                        assert!(bar.len() < 200, "{bar}");
+                    }
+                }
+            }
+        }
+    }
 }
