@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use crate::tool;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -58,24 +59,54 @@ impl Drop for Disk {
     }
 }
 
-/// The processor time that these processes and their ended children have used so far.
+/// The processor time that these processes and all that they started have used so far.
+///
+/// smbd has a process for each connection. While it ends it has no command line any more to be
+/// known by, and its parent does not count it yet; so children are found by their parent, which
+/// stays until the parent has taken their time over.
 pub(crate) fn cpu(processes: &[u32]) -> Duration {
-    let ticks: u64 = processes.iter().map(|pid| ticks_of(*pid)).sum();
+    let all: Vec<Stat> = std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Stat::of(entry.file_name().to_str()?.parse().ok()?))
+        .collect();
+    let mut counted: BTreeSet<u32> = processes.iter().copied().collect();
+    let mut before = 0;
+    while counted.len() > before {
+        before = counted.len();
+        let children = all.iter().filter(|stat| counted.contains(&stat.parent));
+        let children: Vec<u32> = children.map(|stat| stat.pid).collect();
+        counted.extend(children);
+    }
+    let ours = all.iter().filter(|stat| counted.contains(&stat.pid));
+    let ticks: u64 = ours.map(|stat| stat.ticks).sum();
     let per_second = rustix::param::clock_ticks_per_second().max(1);
     Duration::from_micros(ticks * 1_000_000 / per_second)
 }
 
-/// proc_pid_stat(5): the fields 14 to 17, utime, stime, cutime and cstime.
-fn ticks_of(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The second field is a name in parentheses, which may hold blanks.
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    after_name
-        .split_whitespace()
-        .skip(11)
-        .take(4)
-        .filter_map(|field| field.parse::<u64>().ok())
-        .sum()
+/// What proc_pid_stat(5) tells of a process.
+struct Stat {
+    pid: u32,
+    /// Field 4.
+    parent: u32,
+    /// The fields 14 to 17, utime, stime, cutime and cstime.
+    ticks: u64,
+}
+
+impl Stat {
+    fn of(pid: u32) -> Option<Stat> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The second field is a name in parentheses, which may hold blanks.
+        let mut fields = stat.rsplit(')').next()?.split_whitespace();
+        let parent = fields.nth(1)?.parse().ok()?;
+        let ticks = fields
+            .skip(9)
+            .take(4)
+            .filter_map(|field| field.parse::<u64>().ok())
+            .sum();
+        Some(Stat { pid, parent, ticks })
+    }
 }
 
 /// The memory that these processes have resident, in KiB; what they share counts for each.

@@ -220,6 +220,13 @@ impl Tree {
     /// The directory that holds `path`, opened, and the name in it: the one on disk when there is
     /// one that differs in case only.
     pub(super) fn parent_of(&self, path: &TreePath) -> Result<(OwnedFd, OsString), TreeError> {
+        let (fd, name) = self.directory_of(path)?;
+        let found = name_in(fd.as_fd(), &name)?;
+        Ok((fd, found.unwrap_or(name)))
+    }
+
+    /// The same with the name as it was given, for one that [`Tree::locate`] has not found.
+    fn directory_of(&self, path: &TreePath) -> Result<(OwnedFd, OsString), TreeError> {
         if path.is_hidden() {
             return Err(TreeError::AccessDenied);
         }
@@ -233,8 +240,7 @@ impl Tree {
             FileKind::Symlink => return Err(TreeError::Symlink),
             FileKind::File | FileKind::Special => return Err(TreeError::PathNotFound),
         }
-        let name = name_in(fd.as_fd(), name)?.unwrap_or_else(|| name.clone());
-        Ok((fd, name))
+        Ok((fd, name.clone()))
     }
 
     /// As much of `path` as exists, in the names on disk, and what does not.
@@ -303,7 +309,7 @@ impl Tree {
         path: &TreePath,
         options: &OpenOptions,
     ) -> Result<Opened, TreeError> {
-        let (parent, name) = self.parent_of(path)?;
+        let (parent, name) = self.directory_of(path)?;
         let is_directory = options.wanted == Wanted::Directory;
         let (kind, access) = if is_directory {
             rustix::fs::mkdirat(parent.as_fd(), &name, Mode::from_raw_mode(0o777))?;
@@ -372,9 +378,14 @@ fn name_in(directory: BorrowedFd<'_>, wanted: &OsStr) -> Result<Option<OsString>
         Err(TreeError::NotDirectory) => return Err(TreeError::PathNotFound),
         Err(error) => return Err(error),
     }
-    let folded = fold(&name_from_disk(wanted.as_encoded_bytes()));
+    let wanted = wanted.as_encoded_bytes();
+    let folded = fold(&name_from_disk(wanted));
     let mut same: Vec<Vec<u8>> = names(directory)?;
-    same.retain(|name| fold(&name_from_disk(name)) == folded);
+    // Of two names in ASCII the bytes tell it, and most names are.
+    same.retain(|name| match wanted.is_ascii() && name.is_ascii() {
+        true => name.eq_ignore_ascii_case(wanted),
+        false => fold(&name_from_disk(name)) == folded,
+    });
     // The least of several, so that the answer does not depend on the order on disk.
     Ok(same.into_iter().min().map(OsString::from_vec))
 }
