@@ -270,6 +270,7 @@ impl<'a> LivePlayer<'a> {
             stream: self.streams,
             client: end,
             server,
+            home: server,
         };
         self.streams += 1;
         self.clients

@@ -150,6 +150,7 @@ impl Dissector {
             stream: self.next_stream,
             client,
             server,
+            home: server,
         });
         self.next_stream += 1;
         self.output.counters.connections += 1;
@@ -395,6 +396,7 @@ impl Seen {
             stream: self.stream,
             client,
             server,
+            home: server,
         });
         self.state = State::Followed(Box::new(Followed {
             client,

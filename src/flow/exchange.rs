@@ -45,6 +45,9 @@ pub struct Link {
     pub client: SocketAddr,
     /// The side that answers.
     pub server: SocketAddr,
+    /// The address under which that server is known: another one than `server` where a session of
+    /// that address was bound to this connection (MS-SMB2 3.3.5.5.2).
+    pub home: SocketAddr,
 }
 
 /// How the SMB message that carried a request was protected.

@@ -36,6 +36,9 @@ const TRANSFORM_HEADER_LEN: usize = 52;
 /// MS-SMB2 2.2.1: commands run from NEGOTIATE (0) to SERVER_TO_CLIENT_NOTIFICATION (0x13).
 const COMMAND_MAX: u16 = 0x13;
 
+/// How much one direction may keep however crowded it is: heads, and what the search looks at.
+const KEPT_MIN: usize = 8 * 1024;
+
 /// How much the search gathers at once, where it must gather.
 const SEARCH_STEP: usize = 4096;
 
@@ -94,6 +97,8 @@ pub(super) enum Trouble {
     Broken,
     /// A wanted message above [`ELEMENT_MAX`].
     TooLong,
+    /// A wanted message that came when too many others were being gathered.
+    Crowded,
 }
 
 /// A place that could not be read.
@@ -115,6 +120,9 @@ pub(super) trait Sink {
     fn element(&mut self, element: Element<'_>);
     /// Takes a place that could not be read.
     fn trouble(&mut self, place: Place<'_>);
+    /// Counts what is kept until the rest has come: so many bytes less, and so many more. Returns
+    /// whether all directions together keep more than they may.
+    fn keeps(&mut self, less: usize, more: usize) -> bool;
 }
 
 /// Bytes that wait for more, with the frames that brought them.
@@ -189,6 +197,8 @@ pub(super) struct Framer {
     offset: u64,
     /// Whether a message was found at a boundary that was not searched.
     trusted: bool,
+    /// How much of what is kept was counted.
+    counted: usize,
 }
 
 impl Framer {
@@ -199,11 +209,48 @@ impl Framer {
             skip: 0,
             offset: 0,
             trusted: false,
+            counted: 0,
         }
     }
 
     /// Takes the next bytes of the stream.
-    pub(super) fn bytes(&mut self, mut input: &[u8], stamp: Stamp, sink: &mut impl Sink) {
+    pub(super) fn bytes(&mut self, input: &[u8], stamp: Stamp, sink: &mut impl Sink) {
+        self.gather(input, stamp, sink);
+        if self.count(sink) && self.kept.bytes.len() > KEPT_MIN {
+            self.give_up(sink);
+            self.count(sink);
+        }
+    }
+
+    /// Counts what is kept; returns whether that is too much.
+    fn count(&mut self, sink: &mut impl Sink) -> bool {
+        let now = self.kept.bytes.len();
+        sink.keeps(std::mem::replace(&mut self.counted, now), now)
+    }
+
+    /// Lets go of a message that is being gathered: what follows it is still found.
+    fn give_up(&mut self, sink: &mut impl Sink) {
+        let State::Message { left, .. } = self.state else {
+            return;
+        };
+        if self.settle_for_head(sink) {
+            return;
+        }
+        let kept = std::mem::take(&mut self.kept);
+        let length = element_length(&kept.bytes, left).map_or(left, |(_, length)| length);
+        sink.trouble(Place {
+            trouble: Trouble::Crowded,
+            offset: self.offset,
+            length,
+            evidence: kept.evidence(usize::MAX),
+            head: &kept.bytes,
+        });
+        self.kept = kept;
+        self.state = after_element(left - length);
+        self.use_up(length);
+    }
+
+    fn gather(&mut self, mut input: &[u8], stamp: Stamp, sink: &mut impl Sink) {
         loop {
             input = self.pass_over(input);
             if self.kept.bytes.is_empty() {
@@ -238,6 +285,12 @@ impl Framer {
     /// Takes the news that `length` bytes are missing next; 0 is an unknown number. Returns whether
     /// nobody wanted them.
     pub(super) fn lost(&mut self, length: u64, stamp: Stamp, sink: &mut impl Sink) -> bool {
+        let harmless = self.lose(length, stamp, sink);
+        self.count(sink);
+        harmless
+    }
+
+    fn lose(&mut self, length: u64, stamp: Stamp, sink: &mut impl Sink) -> bool {
         let ahead = self.skip.min(length);
         if length > 0 && ahead == length {
             self.skip -= length;
@@ -245,7 +298,7 @@ impl Framer {
             return true;
         }
         if self.settle_for_head(sink) {
-            return self.lost(length, stamp, sink);
+            return self.lose(length, stamp, sink);
         }
         let kept = std::mem::take(&mut self.kept);
         let have = len_u64(&kept.bytes);
@@ -338,6 +391,7 @@ impl Framer {
         }
         self.state = State::Boundary;
         self.skip = 0;
+        self.count(sink);
     }
 
     fn pass_over<'a>(&mut self, input: &'a [u8]) -> &'a [u8] {

@@ -107,4 +107,8 @@ impl Sink for Towards<'_> {
     fn trouble(&mut self, place: Place<'_>) {
         self.tracker.trouble(self.direction, &place, self.output);
     }
+
+    fn keeps(&mut self, less: usize, more: usize) -> bool {
+        self.output.shared.keeps(less, more)
+    }
 }

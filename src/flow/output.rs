@@ -298,6 +298,7 @@ mod tests {
                 stream: 0,
                 client: end,
                 server: end,
+                home: end,
             }),
             dialect: None,
             smb: SmbProtection::Plain,

@@ -11,12 +11,16 @@ use fsrvp_wire::smb2::FileId;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// How many pipes may be open at one time; the oldest is let go.
 pub(super) const PIPES_MAX: usize = 8192;
 
 /// How many bytes of incomplete fragments and calls all pipes may keep together.
 const PIPE_BYTES_MAX: usize = 16 << 20;
+
+/// How many bytes of messages that are not whole yet all connections may keep together.
+const MESSAGE_BYTES_MAX: usize = 24 << 20;
 
 /// How many sessions and trees are remembered.
 const NAMES_MAX: usize = 64 * 1024;
@@ -30,6 +34,8 @@ pub(super) type PipeId = u64;
 /// What all connections share.
 #[derive(Default)]
 pub(super) struct Shared {
+    /// What servers call themselves (MS-SMB2 2.2.4 ServerGuid), by address.
+    servers: HashMap<IpAddr, Uuid>,
     /// How many connections use each session.
     sessions: HashMap<SessionKey, u32>,
     /// Whether a tree is `IPC$`.
@@ -39,6 +45,8 @@ pub(super) struct Shared {
     next_pipe: PipeId,
     /// How many bytes all pipes keep because more is to come.
     kept_bytes: usize,
+    /// How many bytes of messages all connections keep because more is to come.
+    message_bytes: usize,
     /// What the user gave; `None` where nothing shall be opened or checked.
     keys: Option<Arc<KeyRing>>,
     /// The keys of each session of which there are any.
@@ -52,6 +60,33 @@ impl Shared {
 
     pub(super) fn keys(&self) -> Option<&Arc<KeyRing>> {
         self.keys.as_ref()
+    }
+
+    /// A server has said what it calls itself.
+    pub(super) fn meet(&mut self, address: IpAddr, server_guid: Uuid) {
+        if self.servers.len() < NAMES_MAX && !server_guid.is_nil() {
+            self.servers.insert(address, server_guid);
+        }
+    }
+
+    /// The one other address at which a server that calls itself the same has this session; `None`
+    /// where the session is known at `address` itself, or where there is doubt.
+    pub(super) fn home_of(&self, address: IpAddr, session_id: u64) -> Option<IpAddr> {
+        if self.sessions.contains_key(&(address, session_id)) {
+            return None;
+        }
+        let own = self.servers.get(&address)?;
+        let mut homes = self.servers.iter().filter(|(other, guid)| {
+            *guid == own && self.sessions.contains_key(&(**other, session_id))
+        });
+        let (home, _) = homes.next()?;
+        homes.next().is_none().then_some(*home)
+    }
+
+    /// Counts bytes of messages that are not whole yet; returns whether they are too many.
+    pub(super) fn keeps(&mut self, less: usize, more: usize) -> bool {
+        self.message_bytes = self.message_bytes.saturating_sub(less) + more;
+        self.message_bytes > MESSAGE_BYTES_MAX
     }
 
     /// The keys of a session whose logon was seen; empty where none is known.

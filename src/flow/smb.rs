@@ -5,6 +5,7 @@
 //! A file on a disk share leaves no trace, so that the memory of a connection does not grow with
 //! the traffic on it.
 
+mod binding;
 mod guard;
 mod head;
 mod secured;
@@ -15,6 +16,7 @@ use super::listing::{Message, Smb2Listing};
 use super::output::Output;
 use super::pipe::{Carrier, Pipe};
 use super::shared::{PipeId, SessionKey};
+use binding::Homes;
 use fsrvp_wire::ParseError;
 use fsrvp_wire::smb2::compression::CompressionHeader;
 use fsrvp_wire::smb2::error::is_error_response;
@@ -70,6 +72,7 @@ struct Before {
 /// The state of SMB on one connection.
 pub(super) struct Tracker {
     link: Arc<Link>,
+    homes: Homes,
     dialect: Option<u16>,
     sessions: HashSet<u64>,
     pending: BTreeMap<u64, Awaited>,
@@ -87,6 +90,7 @@ pub(super) struct Tracker {
 impl Tracker {
     pub(super) fn new(link: Arc<Link>) -> Self {
         Tracker {
+            homes: Homes::at(link.server.ip()),
             link,
             dialect: None,
             sessions: HashSet::new(),
@@ -197,7 +201,7 @@ impl Tracker {
 
     /// Takes a place in the stream that is no message.
     pub(super) fn trouble(&mut self, direction: Direction, place: &Place<'_>, output: &mut Output) {
-        if let (Trouble::Incomplete | Trouble::TooLong, Ok(header)) =
+        if let (Trouble::Incomplete | Trouble::TooLong | Trouble::Crowded, Ok(header)) =
             (place.trouble, Header::parse(place.head))
         {
             count(&header, output);
@@ -206,6 +210,7 @@ impl Tracker {
             Trouble::Incomplete => (GapLayer::Smb2, GapReason::Incomplete),
             Trouble::NoBoundary => (GapLayer::Nbss, GapReason::NoBoundary),
             Trouble::TooLong => (GapLayer::Smb2, GapReason::TooLong),
+            Trouble::Crowded => (GapLayer::Smb2, GapReason::TooMany),
             Trouble::Broken => (GapLayer::Smb2, GapReason::Broken(broken_header(place.head))),
         };
         let mishap = Mishap {
@@ -228,7 +233,7 @@ impl Tracker {
             guard.lost();
         }
         for session in &self.sessions {
-            let key = (self.link.server.ip(), *session);
+            let key = self.homes.key(*session);
             output.shared.lost(key, direction);
         }
     }
@@ -269,7 +274,7 @@ impl Tracker {
         let mut sessions: Vec<u64> = self.sessions.drain().collect();
         sessions.sort_unstable();
         for session in sessions {
-            for pipe in output.shared.leave((self.link.server.ip(), session)) {
+            for pipe in output.shared.leave(self.homes.key(session)) {
                 self.end_pipe(Some(pipe), output);
             }
         }
@@ -302,7 +307,10 @@ impl Tracker {
         let message_id = header.message_id;
         match header.command {
             Command::NEGOTIATE => self.await_reply(message_id, Awaited::Negotiate),
-            Command::SESSION_SETUP => self.await_reply(message_id, Awaited::SessionSetup),
+            Command::SESSION_SETUP => {
+                self.bind(header, element, &output.shared);
+                self.await_reply(message_id, Awaited::SessionSetup);
+            }
             Command::TREE_CONNECT => self.await_reply(message_id, Awaited::TreeConnect),
             Command::TREE_DISCONNECT => {
                 self.await_reply(message_id, Awaited::TreeDisconnect(before.tree_id));
@@ -400,15 +408,20 @@ impl Tracker {
             return Ok(());
         };
         let failed = is_error_response(header.command, header.status);
-        let session = (self.link.server.ip(), header.session_id);
+        let session = self.homes.key(header.session_id);
         match awaited {
             Awaited::Negotiate if !failed => {
                 let (_, response) = negotiate::Response::parse(element.bytes)?;
                 self.dialect = Some(response.dialect_revision.0);
+                output
+                    .shared
+                    .meet(self.link.server.ip(), response.server_guid);
             }
             Awaited::SessionSetup if header.status == NtStatus::SUCCESS => {
+                self.end_bind(header.session_id, true);
                 self.see_session(header.session_id, output);
             }
+            Awaited::SessionSetup if failed => self.end_bind(header.session_id, false),
             Awaited::TreeConnect if !failed => {
                 let (_, response) = tree_connect::Response::parse(element.bytes)?;
                 let pipes = response.share_type == ShareType::PIPE;
@@ -446,7 +459,7 @@ impl Tracker {
     /// pipe: it may have brought bytes of any of them. Where not even its tree is known, it counts
     /// only if requests were lost.
     fn unexpected(&mut self, header: &Header, output: &mut Output) {
-        let session = (self.link.server.ip(), header.session_id);
+        let session = self.homes.key(header.session_id);
         let tree = match header.flags.contains(HeaderFlags::ASYNC_COMMAND) {
             true => None,
             false => output.shared.is_ipc(session, header.tree_id),
@@ -473,7 +486,7 @@ impl Tracker {
             let transceive = header.command == Command::IOCTL
                 && ctl_code(element.bytes) == Some(CtlCode::FSCTL_PIPE_TRANSCEIVE);
             let file = file_id(element.bytes, 8).filter(|_| transceive)?;
-            let session = (self.link.server.ip(), header.session_id);
+            let session = self.homes.key(header.session_id);
             output.shared.pipe_of(session, file).map(Awaited::Data)
         })
     }
@@ -545,10 +558,11 @@ impl Tracker {
     }
 
     fn see_session(&mut self, session_id: u64, output: &mut Output) {
-        if self.sessions.len() < SESSIONS_MAX && self.sessions.insert(session_id) {
-            let first = output.shared.join((self.link.server.ip(), session_id));
-            // MS-SMB2 2.2.1.2: zero is no session yet.
-            output.counters.sessions += u64::from(first && session_id != 0);
+        // MS-SMB2 2.2.1.2: zero is no session yet.
+        if session_id != 0 && self.sessions.len() < SESSIONS_MAX && self.sessions.insert(session_id)
+        {
+            let first = output.shared.join(self.homes.key(session_id));
+            output.counters.sessions += u64::from(first);
         }
     }
 
@@ -588,7 +602,7 @@ impl Tracker {
     }
 
     fn key(&self, of: Before) -> SessionKey {
-        (self.link.server.ip(), of.session_id)
+        self.homes.key(of.session_id)
     }
 
     /// The pipe of a request: the file it names, or that of the request before it.

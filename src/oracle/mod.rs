@@ -31,7 +31,7 @@ pub use order::weight;
 pub use signatures::requirement_of;
 pub use timer::Durations;
 
-use crate::flow::{Event, Exchange};
+use crate::flow::{Event, Exchange, Link};
 use crate::outcome::Finding;
 use crate::requirement::{Catalogue, RequirementId, Role};
 use client::Departure;
@@ -77,6 +77,8 @@ pub struct Oracle {
     catalogue: Arc<Catalogue>,
     durations: Durations,
     servers: BTreeMap<SocketAddr, Server>,
+    /// Further addresses of servers, and those under which they are known.
+    homes: BTreeMap<SocketAddr, SocketAddr>,
     findings: Vec<Finding>,
     /// What was known around each exchange, where somebody follows.
     moments: Option<Vec<Moment>>,
@@ -107,6 +109,7 @@ impl Oracle {
             catalogue: catalogue.into(),
             durations,
             servers: BTreeMap::new(),
+            homes: BTreeMap::new(),
             findings: Vec::new(),
             moments: None,
             losses: Vec::new(),
@@ -145,25 +148,24 @@ impl Oracle {
         match event {
             Event::Exchange(exchange) => self.exchange(exchange),
             Event::Gap(gap) => {
-                self.unsure(
-                    gap.link.server,
-                    Some(gap.link.stream),
-                    Happening::gap(gap.frames),
-                );
+                let home = self.home(&gap.link);
+                self.unsure(home, Some(gap.link.stream), Happening::gap(gap.frames));
             }
             // A message with a wrong signature is one that its receiver ignores, or should.
             Event::BadSignature(found) => {
                 let frames = &found.evidence.frames;
                 let first = frames.first().copied().unwrap_or(0);
                 let last = frames.last().copied().unwrap_or(first);
-                self.unsure(found.link.server, None, Happening::gap((first, last)));
+                let home = self.home(&found.link);
+                self.unsure(home, None, Happening::gap((first, last)));
             }
         }
     }
 
     /// Takes the news that a connection was closed or reset, and when.
     pub fn handle_close(&mut self, client: SocketAddr, server: SocketAddr, frame: u64) {
-        if let Some(server) = self.servers.get_mut(&server) {
+        let home = self.homes.get(&server).copied().unwrap_or(server);
+        if let Some(server) = self.servers.get_mut(&home) {
             server.closed.entry(client).or_insert(frame);
         }
     }
@@ -186,6 +188,15 @@ impl Oracle {
         gathered(findings)
     }
 
+    /// The address under which the server of a connection is known. A session that was bound says
+    /// that two addresses are one server, for all of their connections from then on.
+    fn home(&mut self, link: &Link) -> SocketAddr {
+        if link.home != link.server && self.homes.len() < SERVERS_MAX {
+            self.homes.insert(link.server, link.home);
+        }
+        self.homes.get(&link.server).copied().unwrap_or(link.server)
+    }
+
     fn exchange(&mut self, exchange: &Exchange) {
         self.handle_time(
             exchange
@@ -193,7 +204,7 @@ impl Oracle {
                 .time
                 .max(exchange.request_evidence.time),
         );
-        let address = exchange.link.server;
+        let address = self.home(&exchange.link);
         let server = self.server(address);
         server.ends.insert(exchange.link.client);
         // A port that is used again is a new connection.

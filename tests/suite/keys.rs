@@ -211,6 +211,23 @@ fn a_message_that_was_changed_before_its_key_proved_itself_is_a_finding_all_the_
 }
 
 #[test]
+fn a_session_that_goes_on_at_another_address_of_its_server_is_opened_there_too() {
+    // Three encrypted messages of the first session, one each way on both connections at the end.
+    let found = events(&packets("bound-elsewhere"));
+    assert!(found.is_empty(), "{found:?}");
+    // Where the second address is not known to be the same server, its keys are not known.
+    let mut cut = packets("bound-elsewhere");
+    let negotiated = 22;
+    let guid = 14 + 20 + 32 + 4 + 64 + 8;
+    cut[negotiated][guid] ^= 1;
+    let found = events(&cut);
+    assert!(
+        gap_reasons(&found).contains(&GapReason::Encrypted),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn a_changed_sealed_fragment_is_a_finding_and_its_call_is_not_made_up() {
     let whole = essences(&events(&packets("rpcclient-seal")));
     // The sealed request of SetContext, inside of its stub: before signature, trailer and padding.

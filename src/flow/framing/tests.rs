@@ -9,6 +9,9 @@ use proptest::prelude::*;
 struct Seen {
     elements: Vec<(Kind, u64, bool, Vec<u8>)>,
     troubles: Vec<(Trouble, u64, u64)>,
+    /// What is kept, and whether it is always too much.
+    kept: usize,
+    is_crowded: bool,
 }
 
 impl Sink for Seen {
@@ -31,6 +34,11 @@ impl Sink for Seen {
     fn trouble(&mut self, place: Place<'_>) {
         self.troubles
             .push((place.trouble, place.offset, place.length));
+    }
+
+    fn keeps(&mut self, less: usize, more: usize) -> bool {
+        self.kept = self.kept - less + more;
+        self.is_crowded
     }
 }
 
@@ -209,4 +217,47 @@ fn after_a_loss_over_a_boundary_the_next_plausible_header_is_found_and_said_so()
     assert_eq!(seen.troubles[1], (Trouble::NoBoundary, 1100, passed));
     assert_eq!(seen.elements.len(), 1);
     assert_eq!(seen.elements[0].1, 84);
+}
+
+/// A message of this command that is longer than may be kept, in pieces, and a short one behind it.
+fn crowded(command: u8) -> Seen {
+    let bytes = [
+        compound(&[(command, 4 * KEPT_MIN)]),
+        compound(&[(command, 8)]),
+    ]
+    .concat();
+    let mut seen = Seen {
+        is_crowded: true,
+        ..Seen::default()
+    };
+    let mut framer = Framer::new();
+    for piece in bytes.chunks(1400) {
+        framer.bytes(piece, STAMP, &mut seen);
+        assert!(seen.kept <= KEPT_MIN + 1400, "{} bytes", seen.kept);
+    }
+    framer.end(STAMP, &mut seen);
+    assert_eq!(seen.kept, 0);
+    seen
+}
+
+#[test]
+fn where_it_is_crowded_a_message_to_be_checked_is_read_by_its_head() {
+    let seen = crowded(10);
+    let lengths: Vec<(u64, usize)> = seen
+        .elements
+        .iter()
+        .map(|(_, length, _, bytes)| (*length, bytes.len()))
+        .collect();
+    let long = 64 + 4 * KEPT_MIN as u64;
+    assert_eq!(lengths, [(long, HEAD_LEN), (72, 72)]);
+    assert!(seen.troubles.is_empty());
+}
+
+#[test]
+fn where_it_is_crowded_a_message_that_is_wanted_whole_is_let_go_and_the_next_is_found() {
+    let seen = crowded(1);
+    let length = 64 + 4 * KEPT_MIN as u64;
+    assert_eq!(seen.troubles, [(Trouble::Crowded, 4, length)]);
+    assert_eq!(seen.elements.len(), 1);
+    assert_eq!(seen.elements[0].1, 72);
 }

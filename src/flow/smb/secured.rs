@@ -23,9 +23,8 @@ impl Tracker {
         if output.shared.keys().is_none() {
             return Want::Head;
         }
-        let server = self.link.server.ip();
         let guard = self.guard.get_or_insert_with(Box::default);
-        let session_of = |id| (server, id);
+        let session_of = |id| self.homes.key(id);
         guard.wants(kind, head, header, session_of, &mut output.shared)
     }
 
@@ -38,7 +37,7 @@ impl Tracker {
         output: &mut Output,
     ) {
         let whole = u64::try_from(element.bytes.len()) == Ok(element.length);
-        let session = (self.link.server.ip(), header.session_id);
+        let session = self.homes.key(header.session_id);
         let Some(guard) = self.guard.as_mut().filter(|_| whole) else {
             return;
         };
@@ -73,7 +72,7 @@ impl Tracker {
         let whole = u64::try_from(element.bytes.len()) == Ok(element.length);
         let session = sealing::session_id(element.bytes)
             .ok()
-            .map(|id| (self.link.server.ip(), id));
+            .map(|id| self.homes.key(id));
         let crypto = match (&self.guard, session) {
             (Some(guard), Some(session)) => guard.sealing(session, &mut output.shared),
             _ => None,
@@ -147,7 +146,7 @@ impl Tracker {
                     encrypted,
                     evidence: element.evidence.clone(),
                 };
-                let session = (self.link.server.ip(), session_id);
+                let session = self.homes.key(session_id);
                 let guard = self.guard.as_mut();
                 if let Some(crypto) = guard.and_then(|guard| {
                     let crypto: Option<&mut SessionCrypto> = match encrypted {

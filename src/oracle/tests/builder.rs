@@ -38,6 +38,8 @@ pub(super) struct Story {
     time: Duration,
     client: u8,
     stream: u64,
+    /// The address of the server that is called, and the one of it that is known.
+    address: (u8, u8),
     level: Option<u8>,
     durations: Durations,
 }
@@ -52,6 +54,7 @@ impl Story {
             time: Duration::ZERO,
             client: 1,
             stream: 0,
+            address: (200, 200),
             level: Some(5),
             durations: Durations::Scaled(1.0),
         }
@@ -80,6 +83,12 @@ impl Story {
         self
     }
 
+    /// Goes on at this address of the server, to which a session of another one was bound.
+    pub(super) fn at(mut self, address: u8, home: u8) -> Story {
+        self.address = (address, home);
+        self
+    }
+
     pub(super) fn wait(mut self, seconds: u64) -> Story {
         self.time += Duration::from_secs(seconds);
         self
@@ -89,7 +98,7 @@ impl Story {
         let port = 40_000 + u16::try_from(self.stream).expect("short");
         (
             SocketAddr::from(([10, 0, 0, self.client], port)),
-            SocketAddr::from(([10, 0, 0, 200], 445)),
+            SocketAddr::from(([10, 0, 0, self.address.0], 445)),
         )
     }
 
@@ -99,6 +108,7 @@ impl Story {
             stream: self.stream,
             client,
             server,
+            home: SocketAddr::from(([10, 0, 0, self.address.1], 445)),
         })
     }
 

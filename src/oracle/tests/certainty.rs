@@ -201,3 +201,22 @@ fn a_set_that_set_context_removes_is_gone_whatever_the_timer_did() {
         .code(prepare(1), ZERO)
         .server_is_right();
 }
+
+#[test]
+fn two_addresses_are_one_server_from_where_a_session_was_bound() {
+    // Commit knows the set that the other address began: only one server can.
+    let at_two = || Story::new().at(200, 200).added(1).stream(2);
+    at_two()
+        .at(201, 200)
+        .code(commit(1), BAD)
+        .server_broke("FSRVP-3.1.4.5-07");
+    at_two().at(201, 201).code(commit(1), BAD).server_is_right();
+    // Once said, it holds for connections that did not say it.
+    at_two()
+        .at(201, 200)
+        .version()
+        .stream(3)
+        .at(201, 201)
+        .code(commit(1), BAD)
+        .server_broke("FSRVP-3.1.4.5-07");
+}
