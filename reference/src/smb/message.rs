@@ -29,23 +29,28 @@ impl Message {
 /// A frame to send: the bytes of `head`, then those of `payload`.
 #[derive(Debug)]
 pub struct OutputFrame {
-    /// What states the length.
-    pub head: [u8; nbss::HEADER_LEN],
-    /// One message, a compound, or either encrypted.
+    /// What states the length, and the transform header of what is encrypted.
+    pub head: Vec<u8>,
+    /// One message or a compound, or what became of either by encryption.
     pub payload: Vec<u8>,
 }
 
 impl OutputFrame {
-    /// A frame with this payload; `None` when it is too long for one.
-    pub(super) fn new(payload: Vec<u8>) -> Option<OutputFrame> {
-        let head = nbss::head(nbss::FrameType::SESSION_MESSAGE, payload.len())?;
-        Some(OutputFrame { head, payload })
+    /// A frame with this payload, behind its transform header if it is encrypted; `None` when both
+    /// are too long for one.
+    pub(super) fn new(transform: &[u8], payload: Vec<u8>) -> Option<OutputFrame> {
+        let length = transform.len() + payload.len();
+        let states_length = nbss::head(nbss::FrameType::SESSION_MESSAGE, length)?;
+        Some(OutputFrame {
+            head: [&states_length, transform].concat(),
+            payload,
+        })
     }
 
     /// All of it behind each other.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
-        let mut bytes = self.head.to_vec();
+        let mut bytes = self.head;
         bytes.extend(self.payload);
         bytes
     }

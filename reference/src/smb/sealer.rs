@@ -43,12 +43,15 @@ impl Sealer {
         Ok(sealing::TRANSFORM_HEADER_LEN..frame.len())
     }
 
-    /// Seals an answer.
+    /// Seals an answer where it lies: gives the header that goes before it.
     ///
     /// # Errors
     /// When it is too long.
-    pub(crate) fn seal(&self, answer: &[u8]) -> Result<Vec<u8>, SecurityError> {
+    pub(crate) fn seal(
+        &self,
+        answer: &mut [u8],
+    ) -> Result<[u8; sealing::TRANSFORM_HEADER_LEN], SecurityError> {
         let nonce = sealing::nonce_from_counter(self.sealed.fetch_add(1, Ordering::Relaxed));
-        sealing::seal(self.cipher, &self.outgoing, &nonce, self.session_id, answer)
+        sealing::seal_in_place(self.cipher, &self.outgoing, &nonce, self.session_id, answer)
     }
 }

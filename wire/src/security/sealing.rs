@@ -3,10 +3,10 @@
 use super::{Cipher, SecretKey, SecurityError};
 use crate::emit::Writer;
 use aes::{Aes128, Aes256};
-use aes_gcm::aead::consts::{U11, U16};
-use aes_gcm::aead::{AeadInOut, KeyInit};
-use aes_gcm::{Aes128Gcm, Aes256Gcm, Tag};
-use ccm::Ccm;
+use ccm::aead::consts::{U11, U16};
+use ccm::aead::{AeadInOut, KeyInit};
+use ccm::{Ccm, Tag};
+use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
 use std::ops::Range;
 
 /// MS-SMB2 2.2.41 SMB2 TRANSFORM_HEADER: its length.
@@ -55,11 +55,8 @@ pub fn session_id(message: &[u8]) -> Result<u64, SecurityError> {
 
 /// Seals `plaintext` (one SMB2 message or a compound); returns transform header and ciphertext.
 ///
-/// Of `nonce` only the first 11 (CCM) or 12 (GCM) bytes are used, the others are sent as zero. A
-/// nonce must never come twice with one key: see [`nonce_from_counter`].
-///
 /// # Errors
-/// An unknown cipher, a key of the wrong length, or a plaintext above [`SEALED_PLAINTEXT_MAX`].
+/// As [`seal_in_place`].
 pub fn seal(
     cipher: Cipher,
     key: &SecretKey,
@@ -67,43 +64,53 @@ pub fn seal(
     session_id: u64,
     plaintext: &[u8],
 ) -> Result<Vec<u8>, SecurityError> {
-    let too_long = SecurityError::TooLong(plaintext.len());
-    if plaintext.len() > SEALED_PLAINTEXT_MAX {
+    let mut body = plaintext.to_vec();
+    let header = seal_in_place(cipher, key, nonce, session_id, &mut body)?;
+    Ok([&header, body.as_slice()].concat())
+}
+
+/// Seals one SMB2 message or a compound where it lies, and returns the transform header that goes
+/// before it.
+///
+/// Of `nonce` only the first 11 (CCM) or 12 (GCM) bytes are used, the others are sent as zero. A
+/// nonce must never come twice with one key: see [`nonce_from_counter`].
+///
+/// # Errors
+/// An unknown cipher, a key of the wrong length, or a plaintext above [`SEALED_PLAINTEXT_MAX`].
+pub fn seal_in_place(
+    cipher: Cipher,
+    key: &SecretKey,
+    nonce: &[u8; 16],
+    session_id: u64,
+    body: &mut [u8],
+) -> Result<[u8; TRANSFORM_HEADER_LEN], SecurityError> {
+    let too_long = SecurityError::TooLong(body.len());
+    if body.len() > SEALED_PLAINTEXT_MAX {
         return Err(too_long);
     }
     let nonce_len = cipher
         .nonce_len()
         .ok_or(SecurityError::UnknownCipher(cipher.0))?;
-    let used: Vec<u8> = nonce.iter().copied().take(nonce_len).collect();
+    let nonce = nonce.get(..nonce_len).unwrap_or_default();
     let mut writer = Writer::new();
-    writer
-        .reserve(TRANSFORM_HEADER_LEN + plaintext.len())
-        .bytes(&PROTOCOL_ID)
-        .zeros(SIGNATURE.len())
-        .bytes(&used);
-    writer.zeros(NONCE.len() - nonce_len);
-    writer.u32(u32::try_from(plaintext.len()).map_err(|_| too_long)?);
-    writer
-        .u16(0)
-        .u16(FLAG_ENCRYPTED)
-        .u64(session_id)
-        .bytes(plaintext);
-    let mut message = writer.into_bytes();
-    let (header, body) = message
-        .split_at_mut_checked(TRANSFORM_HEADER_LEN)
-        .ok_or(too_long)?;
-    let aad: [u8; 32] = bytes_at(header, AUTHENTICATED)?;
+    writer.bytes(&PROTOCOL_ID).zeros(SIGNATURE.len());
+    writer.bytes(nonce).zeros(NONCE.len() - nonce_len);
+    writer.u32(u32::try_from(body.len()).map_err(|_| too_long)?);
+    writer.u16(0).u16(FLAG_ENCRYPTED).u64(session_id);
+    let mut header: [u8; TRANSFORM_HEADER_LEN] =
+        bytes_at(writer.as_slice(), 0..TRANSFORM_HEADER_LEN)?;
+    let aad: [u8; 32] = bytes_at(&header, AUTHENTICATED)?;
     let tag = match cipher {
-        Cipher::AES_128_CCM => encrypt::<Aes128Ccm>(key, &used, &aad, body),
-        Cipher::AES_256_CCM => encrypt::<Aes256Ccm>(key, &used, &aad, body),
-        Cipher::AES_128_GCM => encrypt::<Aes128Gcm>(key, &used, &aad, body),
-        Cipher::AES_256_GCM => encrypt::<Aes256Gcm>(key, &used, &aad, body),
+        Cipher::AES_128_CCM => encrypt::<Aes128Ccm>(key, nonce, &aad, body),
+        Cipher::AES_256_CCM => encrypt::<Aes256Ccm>(key, nonce, &aad, body),
+        Cipher::AES_128_GCM => encrypt_gcm(&AES_128_GCM, key, nonce, &aad, body),
+        Cipher::AES_256_GCM => encrypt_gcm(&AES_256_GCM, key, nonce, &aad, body),
         Cipher(other) => Err(SecurityError::UnknownCipher(other)),
     }?;
     if let Some(field) = header.get_mut(SIGNATURE) {
         field.copy_from_slice(&tag);
     }
-    Ok(message)
+    Ok(header)
 }
 
 /// Opens a sealed message; returns the SMB2 message or compound that was in it.
@@ -153,8 +160,8 @@ pub fn open_in_place(
     match cipher {
         Cipher::AES_128_CCM => decrypt::<Aes128Ccm>(key, nonce, &aad, body, &tag),
         Cipher::AES_256_CCM => decrypt::<Aes256Ccm>(key, nonce, &aad, body, &tag),
-        Cipher::AES_128_GCM => decrypt::<Aes128Gcm>(key, nonce, &aad, body, &tag),
-        Cipher::AES_256_GCM => decrypt::<Aes256Gcm>(key, nonce, &aad, body, &tag),
+        Cipher::AES_128_GCM => decrypt_gcm(&AES_128_GCM, key, nonce, &aad, body, &tag),
+        Cipher::AES_256_GCM => decrypt_gcm(&AES_256_GCM, key, nonce, &aad, body, &tag),
         Cipher(other) => Err(SecurityError::UnknownCipher(other)),
     }
 }
@@ -188,6 +195,49 @@ fn decrypt<A: AeadInOut<TagSize = U16> + KeyInit>(
     aead::<A>(key)?
         .decrypt_inout_detached(nonce, aad, body.into(), &Tag::from(*tag))
         .map_err(|_| SecurityError::WrongSignature)
+}
+
+// GCM is what clients ask for first, and ring runs it at three times the speed of the crate for CCM's
+// kin; it has no CCM.
+fn encrypt_gcm(
+    algorithm: &'static Algorithm,
+    key: &SecretKey,
+    nonce: &[u8],
+    aad: &[u8],
+    body: &mut [u8],
+) -> Result<[u8; 16], SecurityError> {
+    let too_long = SecurityError::TooLong(body.len());
+    let tag = gcm(algorithm, key)?
+        .seal_in_place_separate_tag(gcm_nonce(nonce)?, Aad::from(aad), body)
+        .map_err(|_| too_long)?;
+    tag.as_ref().try_into().map_err(|_| too_long)
+}
+
+fn decrypt_gcm(
+    algorithm: &'static Algorithm,
+    key: &SecretKey,
+    nonce: &[u8],
+    aad: &[u8],
+    body: &mut [u8],
+    tag: &[u8; 16],
+) -> Result<(), SecurityError> {
+    gcm(algorithm, key)?
+        .open_in_place_separate_tag(gcm_nonce(nonce)?, Aad::from(aad), (*tag).into(), body, 0..)
+        .map(|_| ())
+        .map_err(|_| SecurityError::WrongSignature)
+}
+
+fn gcm(algorithm: &'static Algorithm, key: &SecretKey) -> Result<LessSafeKey, SecurityError> {
+    UnboundKey::new(algorithm, key.as_bytes())
+        .map(LessSafeKey::new)
+        .map_err(|_| SecurityError::KeyLength {
+            expected: algorithm.key_len(),
+            got: key.len(),
+        })
+}
+
+fn gcm_nonce(nonce: &[u8]) -> Result<Nonce, SecurityError> {
+    Nonce::try_assume_unique_for_key(nonce).map_err(|_| SecurityError::BadTransformHeader("Nonce"))
 }
 
 fn aead<A: KeyInit>(key: &SecretKey) -> Result<A, SecurityError> {

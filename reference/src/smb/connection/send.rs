@@ -8,10 +8,10 @@ use crate::smb::sealer::Sealer;
 use fsrvp_wire::smb2::{Header, NtStatus};
 
 impl Connection {
-    pub(super) fn send_sealed(&mut self, payload: Vec<u8>, sealer: Option<&Sealer>) {
-        match sealer.map(|sealer| sealer.seal(&payload)) {
+    pub(super) fn send_sealed(&mut self, mut payload: Vec<u8>, sealer: Option<&Sealer>) {
+        match sealer.map(|sealer| sealer.seal(&mut payload)) {
             None => self.send(payload),
-            Some(Ok(sealed)) => self.send(sealed),
+            Some(Ok(transform)) => self.send_behind(&transform, payload),
             Some(Err(error)) => {
                 tracing::error!(%error, "an answer was not encrypted");
                 self.close("an answer that cannot be encrypted");
@@ -20,7 +20,11 @@ impl Connection {
     }
 
     pub(super) fn send(&mut self, payload: Vec<u8>) {
-        match OutputFrame::new(payload) {
+        self.send_behind(&[], payload);
+    }
+
+    fn send_behind(&mut self, transform: &[u8], payload: Vec<u8>) {
+        match OutputFrame::new(transform, payload) {
             Some(frame) => self.output.push_back(frame),
             None => self.close("an answer too long for a frame"),
         }
