@@ -86,6 +86,11 @@ impl Access {
         self
     }
 
+    /// The descriptor that was set, if any was.
+    pub fn set_descriptor(&self) -> Option<&[u8]> {
+        self.descriptor.as_ref().map(Descriptor::bytes)
+    }
+
     /// The descriptor that was set, or one that says the same as the configuration.
     pub fn descriptor(&self) -> Vec<u8> {
         match &self.descriptor {

@@ -75,6 +75,11 @@ pub enum Effect {
         /// The backend snapshots.
         copies: Vec<BackendRef>,
     },
+    /// Add those of these shares that are missing again, as far as what they show is still there.
+    Restore {
+        /// What there was.
+        shares: Vec<ExposeOrder>,
+    },
     /// Remove exposed shares and backend snapshots, as far as they are still there.
     Remove {
         /// The exposed shares.

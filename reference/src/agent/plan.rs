@@ -40,8 +40,8 @@ pub(super) struct Plan {
     steps: VecDeque<Step>,
     change: Option<Change>,
     replies: Vec<(CallToken, Reply)>,
-    /// What takes back the effects before the change when the change cannot be stored.
-    undo: Option<Effect>,
+    /// What takes back the effects before the change when the change does not come to hold.
+    undo: Vec<Effect>,
     /// How the timer stands when the change cannot be stored.
     timer_on_failure: TimerChange,
 }
@@ -64,7 +64,7 @@ impl Plan {
             steps,
             change: Some(change),
             replies,
-            undo: None,
+            undo: Vec::new(),
             timer_on_failure: TimerChange::Keep,
         }
     }
@@ -77,15 +77,9 @@ impl Plan {
             steps: effects.into_iter().map(Step::Effect).collect(),
             change: None,
             replies: Vec::new(),
-            undo: None,
+            undo: Vec::new(),
             timer_on_failure: TimerChange::Keep,
         }
-    }
-
-    /// Does this before anything is stored; its failure fails the call.
-    pub(super) fn first(mut self, effect: Effect) -> Plan {
-        self.steps.push_front(Step::Effect(effect));
-        self
     }
 
     /// Does this when the change is stored and before it holds; its failure fails the call and
@@ -102,9 +96,9 @@ impl Plan {
         self
     }
 
-    /// Does this when the change cannot be stored.
+    /// Does this, after what is done already, when the change does not come to hold.
     pub(super) fn or_else(mut self, undo: Effect, timer: TimerChange) -> Plan {
-        self.undo = Some(undo);
+        self.undo.push(undo);
         self.timer_on_failure = timer;
         self
     }
@@ -166,7 +160,7 @@ impl Agent {
 
     fn fail_plan(&mut self, failed: EffectFailed, now: Now) {
         let Some(plan) = self.plan.take() else { return };
-        if let Some(undo) = plan.undo {
+        for undo in plan.undo {
             self.next_effect(undo);
         }
         self.set_timer(plan.timer_on_failure, now);

@@ -1,6 +1,6 @@
 //! MS-FSRVP 3.1.1.2 to 3.1.1.4: shadow copy sets, shadow copies and mapped shares.
 
-use super::{BackendRef, unc};
+use super::{BackendRef, ExposeOrder, unc};
 use fsrvp_wire::fsrvp::{Context, ShadowCopyId, ShadowCopySetId};
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,34 @@ impl ShadowCopySet {
         mappings
             .filter_map(|mapping| mapping.exposed_name.clone())
             .collect()
+    }
+
+    /// Whether its exposed shares may be written to (MS-FSRVP 3.1.4.6, 3.1.4.7).
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.status == Status::Exposed && self.context().auto_recovery()
+    }
+
+    /// What would expose again what of the set is exposed.
+    #[must_use]
+    pub fn exposed_orders(&self, writable: bool) -> Vec<ExposeOrder> {
+        let mut orders = Vec::new();
+        for copy in &self.copies {
+            for mapping in &copy.mappings {
+                if let (Some(backend_ref), Some(name)) = (&copy.backend_ref, &mapping.exposed_name)
+                {
+                    orders.push(ExposeOrder {
+                        shadow_copy_id: copy.id,
+                        share_name: mapping.base_name.clone(),
+                        exposed_name: name.clone(),
+                        backend_ref: backend_ref.clone(),
+                        creation_timestamp: copy.creation_timestamp,
+                        writable,
+                    });
+                }
+            }
+        }
+        orders
     }
 
     /// Whether the backend has made every copy.

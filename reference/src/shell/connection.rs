@@ -1,9 +1,9 @@
 //! One TCP connection: bytes in and out, its work on blocking threads, its calls to the agent.
 
 use super::actor::AgentHandle;
+use super::effects::Workshop;
 use super::files::Files;
 use super::time::Time;
-use crate::share::ShareTable;
 use crate::smb::work::{FileToken, FileWork};
 use crate::smb::{
     Connection, ConnectionId, Effect, EffectId, FileDone, FileResult, OutputFrame, Replaced,
@@ -40,7 +40,7 @@ const WRITE_WAIT: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) server: Arc<Server>,
-    pub(super) shares: Arc<ShareTable>,
+    pub(super) workshop: Arc<Workshop>,
     pub(super) agent: AgentHandle,
     pub(super) time: Time,
     pub(super) peers: Arc<Peers>,
@@ -93,7 +93,7 @@ pub(super) async fn serve(
     let entropy = Box::new(super::random_bytes);
     let server = Arc::clone(&shared.server);
     let mut connection = Connection::new(server, client.ip(), entropy, shared.time.machine());
-    let files = Arc::new(Files::new(Arc::clone(&shared.shares)));
+    let files = Arc::new(Files::new(Arc::clone(&shared.workshop.shares)));
     let threads = Arc::new(Semaphore::new(THREADS_MAX));
     let (sender, mut events) = mpsc::unbounded_channel();
     let id = connection.id();
@@ -243,7 +243,7 @@ fn begin(
             let shared = shared.clone();
             tokio::task::spawn_blocking(move || {
                 let name = shared.server.name();
-                let reply = super::srvsvc::answer(&shared.shares, name, &caller, &call);
+                let reply = super::srvsvc::answer(&shared.workshop, name, &caller, &call);
                 let _ = events.send(Event::ShareReply(id, reply));
             })
         }

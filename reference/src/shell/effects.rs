@@ -40,6 +40,10 @@ impl Workshop {
             Effect::Prepare { share_names } => self.prepare(share_names),
             Effect::Commit { copies, .. } => self.commit(copies),
             Effect::Expose { shares } => self.expose(shares),
+            Effect::Restore { shares } => {
+                self.restore(shares);
+                Ok(Completion::Done)
+            }
             Effect::Seal {
                 exposed_names,
                 copies,
@@ -109,8 +113,11 @@ impl Workshop {
     fn expose(&self, orders: &[ExposeOrder]) -> Outcome {
         self.trial.step("expose.begin");
         for (index, order) in orders.iter().enumerate() {
-            if let Err(error) = self.expose_one(order) {
-                for earlier in orders.iter().take(index) {
+            if let Err(error) = self
+                .expose_one(order)
+                .and_then(|()| self.keep_access(order))
+            {
+                for earlier in orders.iter().take(index + 1) {
                     if let Err(error) = self.shares.remove(&earlier.exposed_name, WRITES_END_WITHIN)
                     {
                         tracing::warn!(share = earlier.exposed_name, %error, "taken back");
@@ -125,7 +132,7 @@ impl Workshop {
     }
 
     /// Adds one share that shows a shadow copy; it takes over the base share's access of now.
-    pub(super) fn expose_one(&self, order: &ExposeOrder) -> Result<(), EffectFailed> {
+    fn expose_one(&self, order: &ExposeOrder) -> Result<(), EffectFailed> {
         let base = self.base(&order.share_name)?;
         let exposed = ExposedShare {
             name: order.exposed_name.clone(),
@@ -144,6 +151,31 @@ impl Workshop {
             "exposed"
         );
         Ok(())
+    }
+
+    /// Adds what is missing of these shares, as far as it can.
+    pub(super) fn restore(&self, orders: &[ExposeOrder]) {
+        for order in orders {
+            if self.shares.find(&order.exposed_name).is_some() {
+                continue;
+            }
+            if let Err(error) = self.expose_one(order) {
+                tracing::warn!(share = order.exposed_name, %error, "not exposed again");
+            }
+        }
+    }
+
+    /// A descriptor that was set for the base share stays the exposed one's after a restart, also
+    /// where the base share has got another one by then.
+    fn keep_access(&self, order: &ExposeOrder) -> Result<(), EffectFailed> {
+        let base = self.base(&order.share_name)?;
+        match base.access().set_descriptor() {
+            None => Ok(()),
+            Some(bytes) => {
+                let kept = self.store.set_descriptor(&order.exposed_name, bytes);
+                kept.map_err(failed)
+            }
+        }
     }
 
     /// MS-FSRVP 3.1.4.7: read-only for good.
@@ -174,6 +206,9 @@ impl Workshop {
                 Ok(_) => tracing::info!(share = name, "removed"),
                 Err(error) => outcome = Err(failed(format_args!("share {name}: {error}"))),
             }
+        }
+        if let Err(error) = self.store.forget_descriptors(exposed_names) {
+            tracing::warn!(%error, "security descriptors of shares that are gone are left");
         }
         self.trial.step("remove.shares-gone");
         for copy in copies {
@@ -226,6 +261,7 @@ pub(super) fn kind(effect: &Effect) -> &'static str {
         Effect::Prepare { .. } => "prepare",
         Effect::Commit { .. } => "commit",
         Effect::Expose { .. } => "expose",
+        Effect::Restore { .. } => "restore",
         Effect::Seal { .. } => "seal",
         Effect::Remove { .. } => "remove",
     }

@@ -154,7 +154,7 @@ impl Reference {
                 config.encryption,
                 users,
             )),
-            shares: Arc::clone(&workshop.shares),
+            workshop: Arc::clone(&workshop),
             agent: handle.clone(),
             time,
             peers: Arc::default(),
@@ -276,8 +276,12 @@ fn prepare(
         time,
         trial: config.trial.clone(),
     });
+    let descriptors = workshop.store.descriptors()?;
+    reconcile::describe(&workshop.shares, &descriptors);
     let seals = !deviations(config.profile).has(Deviation::NothingIsReadOnly);
     reconcile::reconcile(&workshop, &state, temporary_state.is_none(), seals);
+    // Once more: now the exposed shares are there, which took over what their base shares have.
+    reconcile::describe(&workshop.shares, &descriptors);
     Ok(Prepared {
         workshop,
         state,

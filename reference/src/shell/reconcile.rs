@@ -2,9 +2,9 @@
 //! the disk, and the exposed shares are made to agree.
 
 use super::effects::{Workshop, snapshot};
-use crate::agent::{Effect, ExposeOrder, ShadowCopySet, State, Status};
-use crate::share::ShareKind;
-use std::collections::BTreeSet;
+use crate::agent::{Effect, ShadowCopySet, State, Status};
+use crate::share::{Descriptor, ShareKind, ShareTable};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -20,13 +20,25 @@ pub(super) fn reconcile(workshop: &Workshop, state: &State, is_durable: bool, se
     }
     workshop.trial.step("start.cleaned");
     for set in &state.sets {
-        let open = set.status == Status::Exposed && set.context().auto_recovery();
-        expose(workshop, set, open || !seals);
+        workshop.restore(&set.exposed_orders(set.is_writable() || !seals));
         if seals && set.status == Status::Recovered {
             seal(workshop, set);
         }
     }
     workshop.trial.step("start.exposed");
+}
+
+/// Gives the shares the security descriptors that were set for them.
+pub(super) fn describe(shares: &ShareTable, descriptors: &BTreeMap<String, Vec<u8>>) {
+    for (name, bytes) in descriptors {
+        let Some(share) = shares.find(name) else {
+            continue;
+        };
+        match Descriptor::parse(bytes) {
+            Ok(descriptor) => share.set_access(share.access().described_by(descriptor)),
+            Err(error) => tracing::warn!(share = name, %error, "no security descriptor"),
+        }
+    }
 }
 
 /// Removes every exposed share and every backend snapshot of these sets.
@@ -78,30 +90,6 @@ fn remove_orphans(workshop: &Workshop, state: &State) {
             match workshop.delete(orphan) {
                 Ok(()) => tracing::info!(%id, "orphan removed"),
                 Err(error) => tracing::warn!(%id, %error, "an orphan is left for now"),
-            }
-        }
-    }
-}
-
-fn expose(workshop: &Workshop, set: &ShadowCopySet, writable: bool) {
-    for copy in &set.copies {
-        let Some(backend_ref) = &copy.backend_ref else {
-            continue;
-        };
-        for mapping in &copy.mappings {
-            let Some(exposed_name) = &mapping.exposed_name else {
-                continue;
-            };
-            let order = ExposeOrder {
-                shadow_copy_id: copy.id,
-                share_name: mapping.base_name.clone(),
-                exposed_name: exposed_name.clone(),
-                backend_ref: backend_ref.clone(),
-                creation_timestamp: copy.creation_timestamp,
-                writable,
-            };
-            if let Err(error) = workshop.expose_one(&order) {
-                tracing::warn!(share = exposed_name, %error, "not exposed again");
             }
         }
     }

@@ -4,6 +4,7 @@
 //! alone who may use FSRVP, and so is every change. Connections to a share are not counted:
 //! `current_uses` is zero.
 
+use super::effects::Workshop;
 use crate::agent::Caller;
 use crate::share::{Descriptor, Share, ShareTable};
 use fsrvp_wire::ndr::WideString;
@@ -26,13 +27,14 @@ const SERVER_TYPE: u32 = 0x0000_9003;
 const VERSION: (u32, u32) = (6, 3);
 
 /// Answers a call.
-pub(super) fn answer(shares: &ShareTable, name: &str, caller: &Caller, call: &Call) -> Reply {
+pub(super) fn answer(workshop: &Workshop, name: &str, caller: &Caller, call: &Call) -> Reply {
+    let shares = &workshop.shares;
     match call {
         Call::NetrShareEnum(request) => Reply::NetrShareEnum(list(shares, caller, request)),
         Call::NetrShareGetInfo(request) => Reply::NetrShareGetInfo(get(shares, caller, request)),
         Call::NetrShareSetInfo(request) => Reply::NetrShareSetInfo(share_set_info::Response {
             parm_err: request.parm_err,
-            status: set(shares, caller, request),
+            status: set(workshop, caller, request),
         }),
         Call::NetrServerGetInfo(request) => Reply::NetrServerGetInfo(server(name, request)),
     }
@@ -98,7 +100,7 @@ fn get(
     }
 }
 
-fn set(shares: &ShareTable, caller: &Caller, request: &share_set_info::Request) -> NetApiStatus {
+fn set(workshop: &Workshop, caller: &Caller, request: &share_set_info::Request) -> NetApiStatus {
     if !caller.backup_rights {
         return NetApiStatus::ERROR_ACCESS_DENIED;
     }
@@ -106,7 +108,7 @@ fn set(shares: &ShareTable, caller: &Caller, request: &share_set_info::Request) 
     if !matches!(request.level, 502 | 1501) {
         return NetApiStatus::ERROR_INVALID_LEVEL;
     }
-    let Some(share) = shares.find(&request.net_name.text()) else {
+    let Some(share) = workshop.shares.find(&request.net_name.text()) else {
         return NetApiStatus::NERR_NET_NAME_NOT_FOUND;
     };
     let info = request.share_info.info.as_ref();
@@ -122,6 +124,10 @@ fn set(shares: &ShareTable, caller: &Caller, request: &share_set_info::Request) 
     };
     match Descriptor::parse(bytes) {
         Ok(descriptor) => {
+            if let Err(error) = workshop.store.set_descriptor(share.name(), bytes) {
+                tracing::warn!(share = share.name(), %error, "security descriptor not set");
+                return NetApiStatus::ERROR_WRITE_FAULT;
+            }
             share.set_access(share.access().described_by(descriptor));
             tracing::info!(share = share.name(), user = caller.user, client = %caller.address,
                 "security descriptor set");

@@ -8,8 +8,8 @@ use crate::config::{BackendChoice, Clock, Config, ShareConfig, UserConfig};
 use crate::share::{Rights, ShareTable};
 use crate::tree::{Disposition, OpenOptions, TreeError, TreePath};
 use fsrvp_wire::fsrvp::{
-    Call, Context, Hresult, Reply, ShadowCopyId, ShadowCopySetId, add_to_shadow_copy_set,
-    commit_shadow_copy_set, expose_shadow_copy_set, get_supported_version,
+    Call, Context, Hresult, Reply, ShadowCopyId, ShadowCopySetId, abort_shadow_copy_set,
+    add_to_shadow_copy_set, commit_shadow_copy_set, expose_shadow_copy_set, get_supported_version,
     recovery_complete_shadow_copy_set, set_context, start_shadow_copy_set, timers,
 };
 use fsrvp_wire::ndr::WideString;
@@ -22,6 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
+mod descriptors;
 mod programs;
 mod trouble;
 
@@ -131,6 +132,10 @@ async fn expose(server: &Reference) -> (String, ShadowCopySetId) {
 async fn recover(server: &Reference, shadow_copy_set_id: ShadowCopySetId) {
     let request = recovery_complete_shadow_copy_set::Request { shadow_copy_set_id };
     call(server, Call::RecoveryCompleteShadowCopySet(request)).await;
+}
+
+fn abort(shadow_copy_set_id: ShadowCopySetId) -> Call {
+    Call::AbortShadowCopySet(abort_shadow_copy_set::Request { shadow_copy_set_id })
 }
 
 fn write(shares: &ShareTable, name: &str) -> Result<(), TreeError> {

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use unsynced::Unsynced;
 use uuid::Uuid;
 
+mod descriptors;
 mod unsynced;
 
 /// The database's file in the state directory.

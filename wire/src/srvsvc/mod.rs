@@ -59,6 +59,8 @@ impl NetApiStatus {
     pub const NERR_SUCCESS: NetApiStatus = NetApiStatus(0);
     /// The caller may not.
     pub const ERROR_ACCESS_DENIED: NetApiStatus = NetApiStatus(5);
+    /// It could not be written down.
+    pub const ERROR_WRITE_FAULT: NetApiStatus = NetApiStatus(29);
     /// A parameter makes no sense.
     pub const ERROR_INVALID_PARAMETER: NetApiStatus = NetApiStatus(87);
     /// The level is not one of the method's.

@@ -1,6 +1,6 @@
 //! MS-FSRVP 3.1.4.8 AbortShadowCopySet (Opnum 7).
 
-use super::{Turn, removal};
+use super::{Turn, removal, restoral};
 use crate::agent::plan::TimerChange;
 use crate::agent::{Agent, AgentError, CallToken, Deviation, Now, Session, Status};
 use fsrvp_wire::fsrvp::abort_shadow_copy_set::{Request, Response};
@@ -44,6 +44,10 @@ impl Agent {
         let state = self.state.without(set.id);
         let plan = self.plan_with(state, session, TimerChange::Keep, token, reply);
         // Step 3: what cannot be taken away fails the call, and the set stays to be aborted again.
-        Ok(Turn::Plan(plan.after_store(removal(&set), &self.state)))
+        let restore = restoral(&set, &self.config.deviations);
+        Ok(Turn::Plan(
+            plan.after_store(removal(&set), &self.state)
+                .or_else(restore, TimerChange::Keep),
+        ))
     }
 }

@@ -1,6 +1,6 @@
 //! MS-FSRVP 3.1.4.12 DeleteShareMapping (Opnum 11).
 
-use super::Turn;
+use super::{Turn, restoral};
 use crate::agent::plan::TimerChange;
 use crate::agent::{Agent, AgentError, CallToken, Effect, Missing, Status, unc};
 use fsrvp_wire::fsrvp::delete_share_mapping::{Request, Response};
@@ -29,6 +29,7 @@ impl Agent {
             .ok_or(AgentError::NotFound(Missing::ShareMapping))?
             .clone();
 
+        let restore = restoral(set, &self.config.deviations);
         let mut state = self.state.clone();
         let mut removed = Vec::new();
         if let Some(set) = state.set_mut(request.shadow_copy_set_id) {
@@ -58,6 +59,9 @@ impl Agent {
         });
         let plan = self.plan(state, TimerChange::Keep, token, reply);
         // What cannot be taken away stays mapped, so that the client can try again.
-        Ok(Turn::Plan(plan.after_store(remove, &self.state)))
+        Ok(Turn::Plan(
+            plan.after_store(remove, &self.state)
+                .or_else(restore, TimerChange::Keep),
+        ))
     }
 }

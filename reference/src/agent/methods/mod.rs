@@ -16,8 +16,8 @@ mod start_shadow_copy_set;
 
 use super::plan::{Change, Plan, TimerChange};
 use super::{
-    Agent, AgentError, CallToken, Deviation, Effect, Fault, MappedShare, Missing, Now, Session,
-    ShadowCopy, ShadowCopySet, ShareInfo, State, Status, Support, Waiting, unc,
+    Agent, AgentError, CallToken, Deviation, Deviations, Effect, Fault, MappedShare, Missing, Now,
+    Session, ShadowCopy, ShadowCopySet, ShareInfo, State, Status, Support, Waiting, unc,
 };
 use fsrvp_wire::fsrvp::{Call, Opnum, Reply, ShadowCopySetId};
 use fsrvp_wire::ndr::WideString;
@@ -234,6 +234,14 @@ fn removal(set: &ShadowCopySet) -> Effect {
     Effect::Remove {
         exposed_names: set.exposed_names(),
         copies: set.backend_refs(),
+    }
+}
+
+/// The effect that shows again what a removal that failed has taken away and not deleted.
+fn restoral(set: &ShadowCopySet, deviations: &Deviations) -> Effect {
+    let writable = set.is_writable() || deviations.has(Deviation::NothingIsReadOnly);
+    Effect::Restore {
+        shares: set.exposed_orders(writable),
     }
 }
 

@@ -34,7 +34,8 @@ impl Agent {
         Ok(Turn::Plan(
             match self.deviates(Deviation::NothingIsReadOnly) {
                 true => plan,
-                false => plan.first(seal),
+                // Stored first: a server that dies in between seals what is stored as recovered.
+                false => plan.after_store(seal, &self.state),
             },
         ))
     }

@@ -233,6 +233,13 @@ impl Bench {
                     assert!(is_new || self.failed_to_remove, "exposed twice: {share:?}");
                 }
             }
+            Effect::Restore { shares } => {
+                for share in shares {
+                    if self.copies.contains(&name(share.backend_ref.clone())) {
+                        self.shares.insert(share.exposed_name.clone());
+                    }
+                }
+            }
             Effect::Seal {
                 exposed_names,
                 copies,
@@ -394,6 +401,7 @@ pub(super) fn kind(effect: &Effect) -> &'static str {
         Effect::Prepare { .. } => "prepare",
         Effect::Commit { .. } => "commit",
         Effect::Expose { .. } => "expose",
+        Effect::Restore { .. } => "restore",
         Effect::Seal { .. } => "seal",
         Effect::Remove { .. } => "remove",
     }

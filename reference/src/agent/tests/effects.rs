@@ -23,7 +23,7 @@ fn a_lifecycle_does_these_things_in_this_order() {
     bench.reach(Context(0x40_0000), Status::Recovered);
     let wanted = [
         "persist", "persist", // Start, Add
-        "commit", "persist", "expose", "persist", "seal", "persist",
+        "commit", "persist", "expose", "persist", "persist", "seal",
     ];
     assert_eq!(bench.kinds(), wanted);
 }

@@ -1,14 +1,11 @@
 //! Backends that fail or hang: an error for the client that asked, nothing for the others, and
 //! nothing left behind in the end.
 
-use super::{Place, add, call, caller, commit, expose, read, recover, shares, write};
+use super::{Place, abort, add, call, caller, commit, expose, read, recover, shares, write};
 use crate::backend::{CopyBackend, Fault, FaultControl, FaultyBackend, Operation};
 use crate::config::Config;
 use crate::shell::Reference;
-use fsrvp_wire::fsrvp::{
-    Call, Context, Hresult, ShadowCopySetId, abort_shadow_copy_set, get_supported_version,
-    set_context, timers,
-};
+use fsrvp_wire::fsrvp::{Call, Context, Hresult, get_supported_version, set_context, timers};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,10 +31,6 @@ fn impatient(place: &Place, state: Option<&str>) -> Config {
 async fn status(server: &Reference, call: Call) -> Hresult {
     let reply = server.agent.call(caller(), call).await;
     reply.expect("a reply").status()
-}
-
-fn abort(shadow_copy_set_id: ShadowCopySetId) -> Call {
-    Call::AbortShadowCopySet(abort_shadow_copy_set::Request { shadow_copy_set_id })
 }
 
 /// Whoever else is there is served: calls, reads and writes.
@@ -104,6 +97,23 @@ async fn an_abort_that_fails_is_the_clients_to_repeat() {
     server.advance(RETRY).await;
     assert_eq!(place.copies(), 1, "the set still has its copy");
     call(&server, abort(set)).await;
+    assert_eq!(place.copies(), 0);
+    server.stop().await;
+}
+
+/// A set that is still there has its shares, by whatever its removal failed.
+#[tokio::test]
+async fn what_a_failed_abort_took_away_is_exposed_again() {
+    let (place, control) = (Place::new(), FaultControl::default());
+    let server = start(place.config(None), &control).await;
+    let (name, set) = expose(&server).await;
+    control.set(Operation::Delete, Fault::FailNext(1));
+    assert_eq!(status(&server, abort(set)).await, Hresult::E_FAIL);
+    server.advance(Duration::ZERO).await;
+    assert_eq!(read(&shares(&server), &name), b"before");
+    assert!(write(&shares(&server), &name).is_ok(), "it is not recovered");
+    call(&server, abort(set)).await;
+    assert!(shares(&server).find(&name).is_none());
     assert_eq!(place.copies(), 0);
     server.stop().await;
 }
