@@ -3,6 +3,7 @@
 //! A trial whose program is not on this machine is ignored with its reason; `scripts/test` says
 //! what to install.
 
+mod blackbox;
 mod campaign;
 mod lifecycle;
 mod profiles;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     trials.extend(strangers::trials());
     trials.extend(torture::trials());
     trials.extend(profiles::trials());
+    trials.extend(blackbox::trials());
     trials.extend(campaign::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -81,7 +81,11 @@ impl Serve {
     /// its shares with further keys of each.
     pub(crate) fn configured(root: &str, shares: &[(&str, &str)]) -> io::Result<Serve> {
         let files = tempfile::Builder::new().prefix("fsrvp-serve-").tempdir()?;
-        let mut config = format!("backend = \"copy\"\n{root}");
+        let backend = match root.contains("backend = ") {
+            true => "",
+            false => "backend = \"copy\"\n",
+        };
+        let mut config = format!("{backend}{root}");
         for (share, keys) in shares {
             let path = files.path().join("mnt").join(share);
             make_share(Store::Any, &path)?;

@@ -117,22 +117,24 @@ impl Agent {
             || set_of(call) != Some(long.set)
     }
 
-    /// Starts work for a caller who waits until `timeout` is over.
+    /// Starts work for callers and the ends of their waits.
     pub(super) fn start_long(
         &mut self,
         method: Opnum,
         set: ShadowCopySetId,
         effect: Effect,
         exposes: Vec<(ShadowCopyId, String, String)>,
-        waiter: (CallToken, Duration),
+        waiters: Vec<(CallToken, Duration)>,
     ) {
-        self.timer.stop();
+        if !waiters.is_empty() {
+            self.timer.stop();
+        }
         let effect = self.next_effect(effect);
         self.long = Some(Long {
             effect,
             method,
             set,
-            waiters: vec![waiter],
+            waiters,
             cancelled: false,
             exposes,
             outcome: None,
@@ -198,11 +200,33 @@ impl Agent {
             let error = match self.may_work(&waiting) {
                 Err(error) => error,
                 Ok(()) => {
+                    // 3.1.4.5: also a commit that could not begin goes on when it can.
+                    if let Call::CommitShadowCopySet(request) = &waiting.call
+                        && let Some(set) = self.state.set_mut(request.shadow_copy_set_id)
+                    {
+                        set.status = Status::CreationInProgress;
+                        self.commit_due = Some(request.shadow_copy_set_id);
+                    }
                     self.waited_in_vain(method, now);
                     too_late(method)
                 }
             };
             self.refuse(waiting.token, method, &error);
+        }
+    }
+
+    /// Begins the commit that nobody waits for any more, now that nothing else is under way.
+    pub(super) fn begin_due_commit(&mut self) {
+        if self.plan.is_some() || self.long.is_some() {
+            return;
+        }
+        let due = self.commit_due.take();
+        let waits = |id: &ShadowCopySetId| {
+            let set = self.state.set(*id);
+            set.is_some_and(|set| set.status == Status::CreationInProgress && !set.is_made())
+        };
+        if let Some(id) = due.filter(waits) {
+            self.begin_commit(id, Vec::new());
         }
     }
 

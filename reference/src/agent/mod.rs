@@ -42,7 +42,8 @@
 //!   Commit starts again; what was made is removed.
 //! - *A commit that is late* goes on, and the status stays CreationInProgress until a further Commit
 //!   learns of its end: done meanwhile, that call succeeds at once (3.1.4.5). So a client that tries
-//!   again is never refused for having been slower than the server.
+//!   again is never refused for having been slower than the server. The same holds for one that was
+//!   late before it could begin, since the work of a dropped set had to end first.
 //! - *Expose and Prepare that fail or are too late* are taken back and may be repeated. Calls about
 //!   the set wait while they run, for the status does not tell; during a commit it does.
 //! - *TimeOutInMilliseconds* runs from the arrival of the call, also where other work has to end
@@ -93,7 +94,7 @@ pub use status::{AgentStatus, Holder, TimerStatus};
 pub use timer::Durations;
 pub use wrong::Fault;
 
-use fsrvp_wire::fsrvp::{Call, Context, Opnum, Reply};
+use fsrvp_wire::fsrvp::{Call, Context, Opnum, Reply, ShadowCopySetId};
 use long::Long;
 use plan::Plan;
 use std::collections::VecDeque;
@@ -152,6 +153,8 @@ pub struct Agent {
     start_blocked_until: Option<Duration>,
     plan: Option<Plan>,
     long: Option<Long>,
+    /// A commit that took too long before it could begin.
+    commit_due: Option<ShadowCopySetId>,
     inbox: VecDeque<Waiting>,
     effects: VecDeque<(EffectId, Effect)>,
     replies: VecDeque<(CallToken, Reply)>,
@@ -182,6 +185,7 @@ impl Agent {
             start_blocked_until: None,
             plan: None,
             long: None,
+            commit_due: None,
             inbox: VecDeque::new(),
             effects: VecDeque::new(),
             replies: VecDeque::new(),
@@ -297,6 +301,7 @@ impl Agent {
             if self.plan.is_some() {
                 return;
             }
+            self.begin_due_commit();
             let Some(index) = self
                 .inbox
                 .iter()

@@ -26,16 +26,6 @@ impl Agent {
     ) -> Result<Turn, AgentError> {
         let id = request.shadow_copy_set_id;
         let set = self.set_in(id, states(&self.config.deviations))?;
-        let writable = set.context().auto_recovery() || self.deviates(Deviation::NothingIsReadOnly);
-        let order = |copy: &ShadowCopy| {
-            let share_name = copy.mappings.first()?.base_name.clone();
-            Some(CopyOrder {
-                shadow_copy_id: copy.id,
-                share_name,
-                writable,
-            })
-        };
-        let copies = set.copies.iter().filter_map(order).collect();
         // It was done when nobody waited any more.
         let is_done = set.status == Status::CreationInProgress && set.is_made();
         let waiter = (token, deadline(arrived, request.timeout_ms));
@@ -48,20 +38,36 @@ impl Agent {
         if is_done {
             return Ok(Turn::Plan(self.committed(token, id)));
         }
-        if let Some(set) = self.state.set_mut(id) {
-            set.status = Status::CreationInProgress;
-        }
-        self.start_long(
-            Opnum::CommitShadowCopySet,
-            id,
-            Effect::Commit {
-                shadow_copy_set_id: id,
-                copies,
-            },
-            Vec::new(),
-            waiter,
-        );
+        self.begin_commit(id, vec![waiter]);
         Ok(Turn::Waits)
+    }
+
+    /// Step 4, for whoever waits for it, if anybody.
+    pub(in crate::agent) fn begin_commit(
+        &mut self,
+        id: ShadowCopySetId,
+        waiters: Vec<(CallToken, Duration)>,
+    ) {
+        let nothing_is_sealed = self.deviates(Deviation::NothingIsReadOnly);
+        let Some(set) = self.state.set_mut(id) else {
+            return;
+        };
+        set.status = Status::CreationInProgress;
+        let writable = set.context().auto_recovery() || nothing_is_sealed;
+        let order = |copy: &ShadowCopy| {
+            let share_name = copy.mappings.first()?.base_name.clone();
+            Some(CopyOrder {
+                shadow_copy_id: copy.id,
+                share_name,
+                writable,
+            })
+        };
+        let copies = set.copies.iter().filter_map(order).collect();
+        let effect = Effect::Commit {
+            shadow_copy_set_id: id,
+            copies,
+        };
+        self.start_long(Opnum::CommitShadowCopySet, id, effect, Vec::new(), waiters);
     }
 
     /// The end of a commit whose copies are made.

@@ -36,7 +36,7 @@ impl Agent {
             request.shadow_copy_set_id,
             Effect::Expose { shares },
             exposes,
-            (token, deadline(arrived, request.timeout_ms)),
+            vec![(token, deadline(arrived, request.timeout_ms))],
         );
         Ok(Turn::Waits)
     }

@@ -24,7 +24,7 @@ impl Agent {
             request.shadow_copy_set_id,
             Effect::Prepare { share_names },
             Vec::new(),
-            (token, deadline(arrived, request.timeout_ms)),
+            vec![(token, deadline(arrived, request.timeout_ms))],
         );
         Ok(Turn::Waits)
     }

@@ -259,7 +259,6 @@ fn a_call_that_cannot_begin_waits_no_longer_than_it_said() {
         Some(bench.now + Duration::from_secs(180))
     );
     bench.release();
-    assert!(bench.copies.is_empty(), "nothing was begun for them");
     assert_eq!(bench.status(bench::commit(new)), Hresult::ZERO);
     assert_eq!(
         bench
@@ -343,6 +342,36 @@ fn a_new_set_waits_for_the_work_of_an_aborted_one() {
         bench.reply_to(commit).map(Reply::status),
         Some(Hresult::ZERO)
     );
+}
+
+#[test]
+fn a_commit_that_is_late_before_it_could_begin_goes_on_like_any_other() {
+    let mut bench = Bench::new();
+    let (old, _) = bench.reach(Context::CTX_BACKUP, Status::Added);
+    bench.fate = on("commit", Fate::Held);
+    bench.send(bench::commit(old));
+    bench.call(bench::abort(old));
+    bench.call(bench::set_context(Context::CTX_BACKUP));
+    let new = bench.start();
+    bench.add(new, "data");
+    let late = bench.send(bench::commit(new));
+    bench.pass(MINUTE);
+    assert_eq!(
+        bench.reply_to(late).map(Reply::status),
+        Some(Hresult::FSSAGENT_E_TIMEOUT)
+    );
+    let status = |bench: &Bench| bench.agent.state().set(new).map(|set| set.status);
+    assert_eq!(status(&bench), Some(Status::CreationInProgress));
+    let timer = bench.agent.timer_deadline();
+    assert_eq!(timer, Some(bench.now + Duration::from_secs(180)));
+    bench.seen.clear();
+    bench.release();
+    assert!(bench.kinds().contains(&"commit"), "it has begun");
+    assert_eq!(bench.agent.timer_deadline(), timer);
+    bench.seen.clear();
+    assert_eq!(bench.status(bench::commit(new)), Hresult::ZERO);
+    assert!(!bench.kinds().contains(&"commit"), "it was done");
+    assert_eq!(status(&bench), Some(Status::Committed));
 }
 
 #[test]
