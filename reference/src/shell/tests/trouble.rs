@@ -111,7 +111,10 @@ async fn what_a_failed_abort_took_away_is_exposed_again() {
     assert_eq!(status(&server, abort(set)).await, Hresult::E_FAIL);
     server.advance(Duration::ZERO).await;
     assert_eq!(read(&shares(&server), &name), b"before");
-    assert!(write(&shares(&server), &name).is_ok(), "it is not recovered");
+    assert!(
+        write(&shares(&server), &name).is_ok(),
+        "it is not recovered"
+    );
     call(&server, abort(set)).await;
     assert!(shares(&server).find(&name).is_none());
     assert_eq!(place.copies(), 0);
