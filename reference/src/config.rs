@@ -9,9 +9,11 @@ use zeroize::Zeroizing;
 
 mod command;
 mod keys;
+mod limits;
 mod trial;
 
 pub use command::CommandConfig;
+pub use limits::{BEFORE_LOGON_MAX, CONNECTIONS_MAX, FRAME_WAIT, LOGON_WAIT, Limits};
 pub use trial::{STEPS, Trial};
 
 /// The longest NetBIOS name, in bytes (RFC 1001 14.1, with the suffix byte left out).
@@ -54,6 +56,8 @@ pub struct Config {
     /// How long writes through the server may wait, in seconds, while the copies of a set are made.
     /// A commit that needs longer fails and keeps nothing.
     pub freeze_max_s: f64,
+    /// How much clients may use together.
+    pub limits: Limits,
     /// Whose clock the timers follow; not part of a configuration file.
     #[serde(skip)]
     pub clock: Clock,
@@ -80,6 +84,7 @@ impl Default for Config {
             users: Vec::new(),
             command: None,
             freeze_max_s: FREEZE_MAX_S,
+            limits: Limits::default(),
             clock: Clock::System,
             faults: Vec::new(),
             trial: Trial::default(),
@@ -408,6 +413,7 @@ impl Config {
         if !(self.freeze_max_s.is_finite() && self.freeze_max_s > 0.0) {
             return Err(ConfigError::value("freeze_max_s", "must be above zero"));
         }
+        self.limits.validate()?;
         match (&self.command, self.backend) {
             (Some(command), _) => command.validate()?,
             (None, BackendChoice::Command) => {

@@ -86,6 +86,13 @@ impl Access {
         self
     }
 
+    /// The same without a client's descriptor.
+    #[must_use]
+    pub fn as_configured(mut self) -> Self {
+        self.descriptor = None;
+        self
+    }
+
     /// The descriptor that was set, if any was.
     pub fn set_descriptor(&self) -> Option<&[u8]> {
         self.descriptor.as_ref().map(Descriptor::bytes)

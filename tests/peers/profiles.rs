@@ -97,6 +97,11 @@ fn share_list() -> Outcome {
     for name in ["data ", "more ", "data@{", "IPC$"] {
         demand(&list.output, name, "smbclient -L")?;
     }
+    // By opnum 36, which lists what stays.
+    let sticky = Tool::rpcclient(server.port, ADMIN, "sign", "netshareenum")?;
+    refuse(&sticky.output, "WERR_", "netshareenum")?;
+    demand(&sticky.output, "netname: data", "netshareenum")?;
+    refuse(&sticky.output, "data@{", "netshareenum")?;
     let calls = "netshareenumall; netsharegetinfo data 502; srvinfo; netsharegetinfo nowhere 1";
     for binding in ["sign", "seal", "spnego,seal"] {
         let run = Tool::rpcclient(server.port, ADMIN, binding, calls)?;

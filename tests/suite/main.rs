@@ -8,6 +8,7 @@ mod lifecycles;
 mod listing;
 mod malformed;
 mod profiles;
+mod raw;
 mod readme;
 mod robust;
 mod server;

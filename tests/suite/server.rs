@@ -16,12 +16,26 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server on a free port and waits for its `ready` line.
     pub(crate) fn start() -> Server {
+        Server::with("")
+    }
+
+    /// The same with further keys at the top of its configuration.
+    pub(crate) fn with(keys: &str) -> Server {
+        Server::of_backend("copy", keys)
+    }
+
+    /// The same with another backend.
+    pub(crate) fn of_backend(backend: &str, keys: &str) -> Server {
         let files = tempfile::tempdir().expect("a directory");
         for share in ["data", "more"] {
             std::fs::create_dir(files.path().join(share)).expect("a directory");
         }
         let config = files.path().join("server.toml");
-        std::fs::write(&config, CONFIGURATION).expect("written");
+        std::fs::write(
+            &config,
+            format!("backend = \"{backend}\"\n{keys}\n{CONFIGURATION}"),
+        )
+        .expect("written");
         let mut child = Command::new(env!("CARGO_BIN_EXE_fsrvp"))
             .arg("serve")
             .arg("--config")
@@ -57,6 +71,22 @@ impl Server {
         std::mem::replace(&mut self.files, elsewhere)
     }
 
+    /// Where the files of a share lie.
+    pub(crate) fn share(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+
+    /// The most memory that it ever had, in KiB.
+    pub(crate) fn memory_max_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number
+            .and_then(|number| number.parse().ok())
+            .expect("VmHWM")
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -80,7 +110,6 @@ impl Drop for Server {
 
 const CONFIGURATION: &str = r#"
 listen = "127.0.0.1:0"
-backend = "copy"
 state = "state"
 
 [[share]]

@@ -14,10 +14,17 @@ const ROOT: &[&str] = &[
     "signing",
     "command",
     "freeze_max_s",
+    "limits",
     "share",
     "user",
 ];
 const TIMERS: &[&str] = &["scale", "fixed_s"];
+const LIMITS: &[&str] = &[
+    "connections_max",
+    "before_logon_max",
+    "logon_wait_s",
+    "frame_wait_s",
+];
 const COMMAND: &[&str] = &["create", "seal", "remove", "timeout_s"];
 const SHARE: &[&str] = &[
     "name",
@@ -44,6 +51,9 @@ pub(super) fn check(root: &Table) -> Result<(), ConfigError> {
     known(root, "the configuration", ROOT)?;
     if let Some(Value::Table(timers)) = root.get("timers") {
         known(timers, "timers", TIMERS)?;
+    }
+    if let Some(Value::Table(limits)) = root.get("limits") {
+        known(limits, "limits", LIMITS)?;
     }
     if let Some(Value::Table(command)) = root.get("command") {
         known(command, "[command]", COMMAND)?;

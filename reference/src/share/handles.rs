@@ -249,6 +249,11 @@ impl Claim {
         held.locks.take(self.id, wanted)
     }
 
+    /// How many locks this handle has.
+    pub fn lock_count(&self) -> usize {
+        locked(&self.held).locks.count(self.id)
+    }
+
     /// MS-FSA 2.1.5.9: gives these locks back, one after the other up to the first that is none.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! One TCP connection: bytes in and out, its work on blocking threads, its calls to the agent.
 
 use super::actor::AgentHandle;
+use super::door::{Stranger, shown_out};
 use super::effects::Workshop;
 use super::files::Files;
 use super::time::Time;
@@ -13,6 +14,7 @@ use fsrvp_wire::fsrvp::Reply;
 use fsrvp_wire::smb2::NtStatus;
 use fsrvp_wire::smb2::lock::LockElement;
 use fsrvp_wire::srvsvc;
+use rustix::net::sockopt;
 use std::collections::HashMap;
 use std::io::IoSlice;
 use std::net::SocketAddr;
@@ -36,6 +38,12 @@ const REPLACE_WAIT: Duration = Duration::from_secs(5);
 /// How long a client may leave its answers unread.
 const WRITE_WAIT: Duration = Duration::from_secs(60);
 
+/// When a silent client is first asked by TCP whether it is still there, how often then, and how
+/// many questions it may leave without an answer.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(120);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
+const KEEPALIVES_MAX: u32 = 8;
+
 /// What all connections of a server share.
 #[derive(Clone)]
 pub(super) struct Shared {
@@ -44,6 +52,8 @@ pub(super) struct Shared {
     pub(super) agent: AgentHandle,
     pub(super) time: Time,
     pub(super) peers: Arc<Peers>,
+    /// Threads that the files of all connections share.
+    pub(super) file_threads: Arc<Semaphore>,
 }
 
 /// The connections of a server, for those that have to tell another one something.
@@ -84,12 +94,17 @@ pub(super) async fn serve(
     mut stream: TcpStream,
     client: SocketAddr,
     shared: Shared,
+    stranger: Stranger,
     mut shutdown: watch::Receiver<bool>,
 ) {
     // A server that answers in small messages must not wait for more to send.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%client, %error, "no delay");
     }
+    if let Err(error) = notice_its_end(&stream) {
+        tracing::debug!(%client, %error, "no keep-alive");
+    }
+    let mut stranger = Some(stranger);
     let entropy = Box::new(super::random_bytes);
     let server = Arc::clone(&shared.server);
     let mut connection = Connection::new(server, client.ip(), entropy, shared.time.machine());
@@ -104,6 +119,7 @@ pub(super) async fn serve(
     loop {
         let sent = tokio::select! {
             sent = send(&mut stream, &mut connection) => sent,
+            () = shown_out(&mut stranger) => break,
             _ = shutdown.changed() => break,
         };
         if let Err(error) = sent {
@@ -128,6 +144,9 @@ pub(super) async fn serve(
         }
         if connection.is_closed() {
             break;
+        }
+        if connection.is_authenticated() {
+            stranger = None;
         }
         let alarm = connection.poll_timeout();
         tokio::select! {
@@ -167,12 +186,24 @@ pub(super) async fn serve(
             () = alarm_of(&shared.time, alarm) => {
                 connection.handle_timeout(shared.time.machine());
             }
+            () = shown_out(&mut stranger) => {
+                tracing::info!(%client, "too many have not logged on, and this is the oldest");
+                break;
+            }
             _ = shutdown.changed() => break,
         }
     }
-    finish(connection, files).await;
+    finish(connection, files, &shared.file_threads).await;
     shared.peers.lock().remove(&id);
     tracing::debug!(%client, "disconnected");
+}
+
+/// A client that lost its power or its network says nothing; what it has open is freed all the same.
+fn notice_its_end(stream: &TcpStream) -> rustix::io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEPALIVE_AFTER)?;
+    sockopt::set_tcp_keepintvl(stream, KEEPALIVE_EVERY)?;
+    sockopt::set_tcp_keepcnt(stream, KEEPALIVES_MAX)
 }
 
 async fn alarm_of(time: &Time, alarm: Option<Duration>) {
@@ -221,9 +252,10 @@ fn begin(
     match effect {
         Effect::File(work) => {
             let files = Arc::clone(files);
-            let threads = Arc::clone(threads);
+            let (threads, all) = (Arc::clone(threads), Arc::clone(&shared.file_threads));
             tokio::spawn(async move {
-                let _thread = threads.acquire_owned().await;
+                let _own = threads.acquire_owned().await;
+                let _thread = all.acquire_owned().await;
                 let work = tokio::task::spawn_blocking(move || files.perform(work));
                 let result = work.await.unwrap_or_else(|error| {
                     tracing::error!(%error, "file work broke off");
@@ -284,7 +316,8 @@ fn wait_for_lock(
 }
 
 /// Closes what the client left open, so that files that shall go at their close do go.
-async fn finish(mut connection: Connection, files: Arc<Files>) {
+async fn finish(mut connection: Connection, files: Arc<Files>, threads: &Semaphore) {
+    let _thread = threads.acquire().await;
     connection.handle_disconnect();
     let mut left = Vec::new();
     while let Some((_, effect)) = connection.poll_effect() {

@@ -5,7 +5,7 @@ use super::time::Time;
 use crate::agent::{BackendRef, Completion, Effect, EffectFailed, ExposeOrder, State};
 use crate::backend::{BackendKind, BackendSnapshot, ShadowBackend};
 use crate::config::Trial;
-use crate::share::{ExposedShare, Share, ShareTable};
+use crate::share::{Access, Descriptor, ExposedShare, Share, ShareTable};
 use crate::store::Store;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -113,10 +113,7 @@ impl Workshop {
     fn expose(&self, orders: &[ExposeOrder]) -> Outcome {
         self.trial.step("expose.begin");
         for (index, order) in orders.iter().enumerate() {
-            if let Err(error) = self
-                .expose_one(order)
-                .and_then(|()| self.keep_access(order))
-            {
+            if let Err(error) = self.expose_first(order) {
                 for earlier in orders.iter().take(index + 1) {
                     if let Err(error) = self.shares.remove(&earlier.exposed_name, WRITES_END_WITHIN)
                     {
@@ -131,8 +128,30 @@ impl Workshop {
         Ok(Completion::Done)
     }
 
-    /// Adds one share that shows a shadow copy; it takes over the base share's access of now.
-    fn expose_one(&self, order: &ExposeOrder) -> Result<(), EffectFailed> {
+    /// Adds one share that shows a shadow copy; it takes over the base share's access of now. A
+    /// descriptor that was set for the base share stays the exposed one's, also where the base share
+    /// gets another one.
+    fn expose_first(&self, order: &ExposeOrder) -> Result<(), EffectFailed> {
+        let access = self.base(&order.share_name)?.access();
+        if let Some(bytes) = access.set_descriptor() {
+            let kept = self.store.set_descriptor(&order.exposed_name, bytes);
+            kept.map_err(failed)?;
+        }
+        self.expose_with(order, access)
+    }
+
+    /// Adds it again with the access that it had.
+    fn expose_again(&self, order: &ExposeOrder) -> Result<(), EffectFailed> {
+        let access = self.base(&order.share_name)?.access().as_configured();
+        let kept = self.store.descriptors().map_err(failed)?;
+        let access = match kept.get(&order.exposed_name.to_lowercase()) {
+            Some(bytes) => access.described_by(Descriptor::parse(bytes).map_err(failed)?),
+            None => access,
+        };
+        self.expose_with(order, access)
+    }
+
+    fn expose_with(&self, order: &ExposeOrder, access: Access) -> Result<(), EffectFailed> {
         let base = self.base(&order.share_name)?;
         let exposed = ExposedShare {
             name: order.exposed_name.clone(),
@@ -140,7 +159,7 @@ impl Workshop {
             base: base.name().to_owned(),
             snapshot: snapshot(&order.backend_ref)?,
             created: u64::try_from(order.creation_timestamp).unwrap_or(0),
-            access: base.access(),
+            access,
             encrypts: base.encrypts(),
             writable: order.writable,
         };
@@ -159,21 +178,8 @@ impl Workshop {
             if self.shares.find(&order.exposed_name).is_some() {
                 continue;
             }
-            if let Err(error) = self.expose_one(order) {
+            if let Err(error) = self.expose_again(order) {
                 tracing::warn!(share = order.exposed_name, %error, "not exposed again");
-            }
-        }
-    }
-
-    /// A descriptor that was set for the base share stays the exposed one's after a restart, also
-    /// where the base share has got another one by then.
-    fn keep_access(&self, order: &ExposeOrder) -> Result<(), EffectFailed> {
-        let base = self.base(&order.share_name)?;
-        match base.access().set_descriptor() {
-            None => Ok(()),
-            Some(bytes) => {
-                let kept = self.store.set_descriptor(&order.exposed_name, bytes);
-                kept.map_err(failed)
             }
         }
     }
@@ -207,15 +213,18 @@ impl Workshop {
                 Err(error) => outcome = Err(failed(format_args!("share {name}: {error}"))),
             }
         }
-        if let Err(error) = self.store.forget_descriptors(exposed_names) {
-            tracing::warn!(%error, "security descriptors of shares that are gone are left");
-        }
         self.trial.step("remove.shares-gone");
         for copy in copies {
             match snapshot(copy).and_then(|copy| self.delete(copy)) {
                 Ok(()) => self.trial.step("remove.copy-deleted"),
                 Err(error) => outcome = Err(error),
             }
+        }
+        // While anything is left, its share may come back, and then as it was.
+        if outcome.is_ok()
+            && let Err(error) = self.store.forget_descriptors(exposed_names)
+        {
+            tracing::warn!(%error, "security descriptors of shares that are gone are left");
         }
         outcome
     }

@@ -2,6 +2,7 @@
 
 use super::handle::{Handle, check_delete, wish};
 use crate::share::{FileKey, Rights, Share, ShareFile, ShareKind, ShareTable};
+use crate::smb::limits;
 use crate::smb::work::{
     Entry, FileDone, FileInfo, FileResult, FileToken, FileWork, OpenWork, TreeToken, Volume,
 };
@@ -16,6 +17,7 @@ use fsrvp_wire::smb2::lock::LockElement;
 use fsrvp_wire::smb2::previous_versions::to_the_second;
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The rights that change something.
@@ -40,6 +42,8 @@ pub(super) struct Files {
     shares: Arc<ShareTable>,
     trees: Slots<TreeToken, Connected>,
     files: Slots<FileToken, Handle>,
+    /// How many byte-range locks all of them have.
+    locks: AtomicUsize,
 }
 
 /// A share as one user sees it.
@@ -47,6 +51,24 @@ pub(super) struct Files {
 struct Connected {
     share: Arc<Share>,
     rights: Rights,
+}
+
+/// Room for locks that are not taken yet.
+struct LockRoom<'a> {
+    files: &'a Files,
+    count: usize,
+}
+
+impl LockRoom<'_> {
+    fn keep(mut self) {
+        self.count = 0;
+    }
+}
+
+impl Drop for LockRoom<'_> {
+    fn drop(&mut self) {
+        self.files.give_back(self.count);
+    }
 }
 
 #[derive(Debug)]
@@ -80,6 +102,7 @@ impl Files {
             shares,
             trees: Slots::new(),
             files: Slots::new(),
+            locks: AtomicUsize::new(0),
         }
     }
 
@@ -165,11 +188,18 @@ impl Files {
                 Ok(FileDone::Nothing)
             }
             FileWork::Lock { file, locks, .. } => {
-                self.file(file)?.lock(&locks)?;
+                let handle = self.file(file)?;
+                let room = self.room_for(locks.len())?;
+                handle.lock(&locks)?;
+                room.keep();
                 Ok(FileDone::Nothing)
             }
             FileWork::Unlock { file, locks } => {
-                self.file(file)?.unlock(&locks)?;
+                let handle = self.file(file)?;
+                let before = handle.claim.lock_count();
+                let unlocked = handle.unlock(&locks);
+                self.give_back(before.saturating_sub(handle.claim.lock_count()));
+                unlocked?;
                 Ok(FileDone::Nothing)
             }
         }
@@ -177,8 +207,28 @@ impl Files {
 
     /// Waits for a lock, without a thread.
     pub(super) async fn lock(&self, file: FileToken, locks: &[LockElement]) -> FileResult {
-        self.file(file)?.lock_when_free(locks).await?;
+        let handle = self.file(file)?;
+        let room = self.room_for(locks.len())?;
+        handle.lock_when_free(locks).await?;
+        room.keep();
         Ok(FileDone::Nothing)
+    }
+
+    /// Room for more locks; given back with the answer, unless it is kept for as long as they are.
+    fn room_for(&self, count: usize) -> Result<LockRoom<'_>, NtStatus> {
+        let had = self.locks.fetch_add(count, Ordering::Relaxed);
+        let room = LockRoom { files: self, count };
+        if had.saturating_add(count) > limits::LOCKS_MAX {
+            return Err(NtStatus::INSUFFICIENT_RESOURCES);
+        }
+        Ok(room)
+    }
+
+    fn give_back(&self, locks: usize) {
+        let less = |had: usize| Some(had.saturating_sub(locks));
+        let _ = self
+            .locks
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     fn file(&self, token: FileToken) -> Result<Arc<Handle>, NtStatus> {
@@ -299,6 +349,7 @@ impl Files {
     fn close(&self, token: FileToken) -> FileResult {
         let handle = self.files.remove(&token).ok_or(NtStatus::FILE_CLOSED)?;
         let info = handle.info();
+        self.give_back(handle.claim.lock_count());
         handle.close();
         Ok(info.map_or(FileDone::Nothing, FileDone::Info))
     }

@@ -11,6 +11,7 @@ mod actor;
 mod commit;
 mod connection;
 pub mod descriptors;
+mod door;
 mod effects;
 mod files;
 mod handle;
@@ -24,7 +25,7 @@ mod time;
 use crate::agent::{Agent, AgentConfig, Deviation, Deviations, Durations, IdSource};
 use crate::backend::{AutoBackend, BackendError, BackendKind, Programs, ShadowBackend};
 use crate::config::{
-    AccessConfig, AccessRights, BackendChoice, Config, ConfigError, Encryption, Profile,
+    AccessConfig, AccessRights, BackendChoice, Config, ConfigError, Encryption, Limits, Profile,
     ShareConfig,
 };
 use crate::share::{Access, BaseShare, Rights, ShareError, ShareTable};
@@ -33,6 +34,7 @@ use crate::store::{Store, StoreError};
 use crate::users::Users;
 use actor::{Actor, AgentHandle};
 use connection::Shared;
+use door::Door;
 use effects::Workshop;
 use fsrvp_wire::fsrvp::FSRVP_RPC_VERSION_1;
 use std::net::SocketAddr;
@@ -41,15 +43,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use time::Time;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
 /// MS-FSRVP <5>: how often in a row one client may repeat SetContext.
 const RETRY_LIMIT: u32 = 5;
 
-/// How many clients may be connected at a time.
-const CONNECTIONS_MAX: usize = 2048;
+/// How many threads the files of all clients may keep busy: fewer than a runtime has for blocking
+/// work, so that the agent finds one, whatever clients do.
+const FILE_THREADS_MAX: usize = 384;
 
 /// How long to wait before the next client when the machine has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -147,19 +150,14 @@ impl Reference {
             Actor::spawn(agent, time.clone(), Arc::clone(&workshop), stopped.clone());
         tell_status(&config, address, &time, &handle, &stopped);
         let shared = Shared {
-            server: Arc::new(Server::new(
-                &config.name,
-                random_id(),
-                config.signing,
-                config.encryption,
-                users,
-            )),
+            server: Arc::new(server(&config, users)),
+            file_threads: Arc::new(Semaphore::new(FILE_THREADS_MAX)),
             workshop: Arc::clone(&workshop),
             agent: handle.clone(),
             time,
             peers: Arc::default(),
         };
-        let listener = tokio::spawn(accept(listener, shared, stopped));
+        let listener = tokio::spawn(accept(listener, shared, config.limits, stopped));
         tracing::info!(%address, "serving");
         Ok(Reference {
             address,
@@ -280,8 +278,6 @@ fn prepare(
     reconcile::describe(&workshop.shares, &descriptors);
     let seals = !deviations(config.profile).has(Deviation::NothingIsReadOnly);
     reconcile::reconcile(&workshop, &state, temporary_state.is_none(), seals);
-    // Once more: now the exposed shares are there, which took over what their base shares have.
-    reconcile::describe(&workshop.shares, &descriptors);
     Ok(Prepared {
         workshop,
         state,
@@ -349,6 +345,17 @@ fn access(entries: &[AccessConfig]) -> Access {
         })
 }
 
+fn server(config: &Config, users: Arc<Users>) -> Server {
+    Server::new(
+        &config.name,
+        random_id(),
+        config.signing,
+        config.encryption,
+        users,
+    )
+    .with_limits(config.limits)
+}
+
 fn agent_config(config: &Config) -> AgentConfig {
     AgentConfig {
         durations: Durations::map(|nominal| config.timers.duration(nominal)),
@@ -403,14 +410,21 @@ fn tell_status(
     }
 }
 
-async fn accept(listener: TcpListener, shared: Shared, mut shutdown: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    shared: Shared,
+    limits: Limits,
+    mut shutdown: watch::Receiver<bool>,
+) {
     let mut connections = JoinSet::new();
+    let door = Door::new(limits.before_logon_max);
     loop {
         tokio::select! {
-            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+            accepted = listener.accept(), if connections.len() < limits.connections_max => match accepted {
                 Ok((stream, client)) => {
-                    let shared = shared.clone();
-                    connections.spawn(connection::serve(stream, client, shared, shutdown.clone()));
+                    let (shared, shutdown) = (shared.clone(), shutdown.clone());
+                    let stranger = door.enter();
+                    connections.spawn(connection::serve(stream, client, shared, stranger, shutdown));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a client could not be let in");

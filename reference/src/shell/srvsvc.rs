@@ -6,7 +6,7 @@
 
 use super::effects::Workshop;
 use crate::agent::Caller;
-use crate::share::{Descriptor, Share, ShareTable};
+use crate::share::{Descriptor, Share, ShareKind, ShareTable};
 use fsrvp_wire::ndr::WideString;
 use fsrvp_wire::srvsvc::{
     Call, NetApiStatus, Reply, ShareInfo, ShareInfoUnion, server_get_info, share_enum,
@@ -30,7 +30,15 @@ const VERSION: (u32, u32) = (6, 3);
 pub(super) fn answer(workshop: &Workshop, name: &str, caller: &Caller, call: &Call) -> Reply {
     let shares = &workshop.shares;
     match call {
-        Call::NetrShareEnum(request) => Reply::NetrShareEnum(list(shares, caller, request)),
+        Call::NetrShareEnum(request) => {
+            let found = disks(shares, request, |_| true).chain([pipes()]);
+            Reply::NetrShareEnum(list(found, caller, request))
+        }
+        Call::NetrShareEnumSticky(request) => {
+            let is_configured = |share: &Share| matches!(share.kind(), ShareKind::Base { .. });
+            let found = disks(shares, request, is_configured);
+            Reply::NetrShareEnumSticky(list(found, caller, request))
+        }
         Call::NetrShareGetInfo(request) => Reply::NetrShareGetInfo(get(shares, caller, request)),
         Call::NetrShareSetInfo(request) => Reply::NetrShareSetInfo(share_set_info::Response {
             parm_err: request.parm_err,
@@ -51,18 +59,27 @@ fn check_level(caller: &Caller, level: u32, levels: &[u32]) -> NetApiStatus {
     }
 }
 
-fn list(
+/// MS-SRVS 3.1.4.9 speaks of shares that stay: those of the configuration. An exposed one goes
+/// with its shadow copy set.
+fn disks(
     shares: &ShareTable,
+    request: &share_enum::Request,
+    which: impl Fn(&Share) -> bool,
+) -> impl Iterator<Item = ShareInfo> {
+    let level = request.info_struct.level;
+    let all = shares.list().into_iter();
+    all.filter(move |share| which(share))
+        .map(move |share| disk(&share, level))
+}
+
+fn list(
+    shares: impl Iterator<Item = ShareInfo>,
     caller: &Caller,
     request: &share_enum::Request,
 ) -> share_enum::Response {
     let level = request.info_struct.level;
     let status = check_level(caller, level, &[0, 1, 2, 501, 502]);
-    let found = (status == NetApiStatus::NERR_SUCCESS).then(|| {
-        let disks = shares.list();
-        let disks = disks.iter().map(|share| disk(share, level));
-        disks.chain([pipes()]).collect::<Vec<_>>()
-    });
+    let found = (status == NetApiStatus::NERR_SUCCESS).then(|| shares.collect::<Vec<_>>());
     let count = found.as_ref().map_or(0, Vec::len);
     share_enum::Response {
         info_struct: share_enum::ShareList {

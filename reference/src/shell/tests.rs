@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 use uuid::Uuid;
 
 mod descriptors;
+mod lasting;
 mod programs;
 mod trouble;
 

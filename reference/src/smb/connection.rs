@@ -43,7 +43,10 @@ pub struct Connection {
     effects: VecDeque<(EffectId, Effect)>,
     last_effect: u64,
     last_async: u64,
-    started: Duration,
+    /// Since when nobody is logged on, or was when the last bytes came.
+    stranger_since: Duration,
+    /// When the frame began that has not come whole yet.
+    frame_began: Option<Duration>,
     closed: bool,
 }
 
@@ -64,7 +67,8 @@ impl Connection {
             effects: VecDeque::new(),
             last_effect: 0,
             last_async: 0,
-            started: now.monotonic,
+            stranger_since: now.monotonic,
+            frame_began: None,
             closed: false,
         }
     }
@@ -125,11 +129,11 @@ impl Connection {
 
     /// The time of [`Connection::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Now) {
-        if !self.state.is_authenticated()
-            && now.monotonic >= self.started.saturating_add(limits::LOGON_WAIT)
-        {
-            self.close("nobody logged on in time");
-            return;
+        if self.logon_deadline().is_some_and(|at| at <= now.monotonic) {
+            return self.close("nobody logged on in time");
+        }
+        if self.frame_deadline().is_some_and(|at| at <= now.monotonic) {
+            return self.close("a frame that did not come whole in time");
         }
         let due: Vec<ChainId> = self
             .chains
@@ -172,13 +176,28 @@ impl Connection {
     /// When [`Connection::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let logon = self.started.saturating_add(limits::LOGON_WAIT);
-        let logon = (!self.state.is_authenticated()).then_some(logon);
         self.chains
             .values()
             .filter_map(interim_at)
-            .chain(logon)
+            .chain(self.logon_deadline())
+            .chain(self.frame_deadline())
             .min()
+    }
+
+    fn logon_deadline(&self) -> Option<Duration> {
+        let wait = self.state.server.limits.logon_wait();
+        (!self.is_authenticated()).then_some(self.stranger_since.saturating_add(wait))
+    }
+
+    fn frame_deadline(&self) -> Option<Duration> {
+        let wait = self.state.server.limits.frame_wait();
+        Some(self.frame_began?.saturating_add(wait))
+    }
+
+    /// Whether anybody has logged on.
+    #[must_use]
+    pub fn is_authenticated(&self) -> bool {
+        self.state.is_authenticated()
     }
 
     /// Whether the connection is to be closed, once its output is sent.

@@ -1,6 +1,7 @@
 //! MS-SMB2 3.3.5.18: listing a directory.
 
 use super::dispatch::{Request, check_charge};
+use super::limits;
 use super::opens::Listing;
 use super::pattern::Pattern;
 use super::reply::Step;
@@ -53,6 +54,7 @@ pub(crate) fn query(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
     if file.listing.is_some() && (body.flags & restarts).0 == 0 {
         return next(state, query);
     }
+    file.listing = None;
     let pattern = Pattern::new(&body.file_name.text());
     Step::work(FileWork::List(file.token), move |state, result| {
         let FileDone::Entries(entries) = result? else {
@@ -61,6 +63,10 @@ pub(crate) fn query(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
         let mut left = entries;
         left.retain(|entry| pattern.matches(&entry.name));
         left.reverse();
+        let listed = state.opens.listed();
+        if listed > 0 && listed.saturating_add(left.len()) > limits::LISTED_MAX {
+            return Err(NtStatus::INSUFFICIENT_RESOURCES);
+        }
         let open = state
             .opens
             .get(query.file_id, query.session_id, query.tree_id)?;

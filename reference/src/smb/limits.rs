@@ -45,8 +45,12 @@ pub const PIPE_UNREAD_MAX: usize = 16;
 /// How many legs a logon may have.
 pub const LOGON_LEGS_MAX: u32 = 8;
 
-/// How long a connection may live without a logon.
-pub const LOGON_WAIT: Duration = Duration::from_secs(30);
+/// How many entries of directories may wait to be listed, over all handles of a connection. One
+/// directory of any length always fits.
+pub const LISTED_MAX: usize = 131_072;
+
+/// How many byte-range locks a connection may have, over all its handles.
+pub const LOCKS_MAX: usize = 16_384;
 
 /// How long a request waits before its client is told that it does (STATUS_PENDING).
 pub const INTERIM_AFTER: Duration = Duration::from_millis(100);

@@ -79,6 +79,15 @@ impl Opens {
         Ok(())
     }
 
+    /// How many entries of directories wait to be listed.
+    pub(crate) fn listed(&self) -> usize {
+        let listed = self.by_id.values().filter_map(|open| match &open.target {
+            Target::File(file) => file.listing.as_ref(),
+            Target::Pipe(_) => None,
+        });
+        listed.map(|listing| listing.left.len()).sum()
+    }
+
     /// Takes an open in and names it.
     pub(crate) fn insert(&mut self, open: Open) -> FileId {
         self.last_id += 1;

@@ -4,7 +4,7 @@ use super::negotiate::{Negotiated, Phase};
 use super::opens::{Open, Opens, Target};
 use super::session::Session;
 use super::work::{ConnectionId, FileToken, FileWork, RpcCall, ShareCall, TreeToken};
-use crate::config::{Encryption, Signing};
+use crate::config::{Encryption, Limits, Signing};
 use crate::rpc::{Accounts, CallToken, EndpointConfig};
 use crate::users::Users;
 use fsrvp_wire::smb2::fscc::FileTime;
@@ -28,6 +28,8 @@ pub struct Server {
     pub encryption: Encryption,
     /// Who may log on.
     pub users: Arc<Users>,
+    /// How long its clients may take.
+    pub limits: Limits,
     endpoint: Arc<EndpointConfig>,
     sessions: GlobalSessions,
     last_connection: AtomicU64,
@@ -54,10 +56,17 @@ impl Server {
             signing,
             encryption,
             users,
+            limits: Limits::default(),
             endpoint: Arc::new(endpoint),
             sessions: GlobalSessions::default(),
             last_connection: AtomicU64::new(0),
         }
+    }
+
+    /// The same with limits of its own.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Server { limits, ..self }
     }
 
     /// A number for one more connection.

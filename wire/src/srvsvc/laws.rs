@@ -79,14 +79,16 @@ fn calls() -> Vec<(Opnum, Call)> {
             level,
             shares: Some(None),
         };
+        let request = share_enum::Request {
+            server_name: text(r"\\srv"),
+            info_struct,
+            prefered_maximum_length: u32::MAX,
+            resume_handle: Some(0),
+        };
+        calls.push((Opnum::NetrShareEnum, Call::NetrShareEnum(request.clone())));
         calls.push((
-            Opnum::NetrShareEnum,
-            Call::NetrShareEnum(share_enum::Request {
-                server_name: text(r"\\srv"),
-                info_struct,
-                prefered_maximum_length: u32::MAX,
-                resume_handle: Some(0),
-            }),
+            Opnum::NetrShareEnumSticky,
+            Call::NetrShareEnumSticky(request),
         ));
     }
     for level in [2, 502, 1004, 1005, 1501] {
@@ -129,14 +131,16 @@ fn replies() -> Vec<(Opnum, Reply)> {
             level,
             shares: Some(Some(vec![share(level), share(level)])),
         };
+        let response = share_enum::Response {
+            info_struct,
+            total_entries: 2,
+            resume_handle: None,
+            status: NetApiStatus::NERR_SUCCESS,
+        };
+        replies.push((Opnum::NetrShareEnum, Reply::NetrShareEnum(response.clone())));
         replies.push((
-            Opnum::NetrShareEnum,
-            Reply::NetrShareEnum(share_enum::Response {
-                info_struct,
-                total_entries: 2,
-                resume_handle: None,
-                status: NetApiStatus::NERR_SUCCESS,
-            }),
+            Opnum::NetrShareEnumSticky,
+            Reply::NetrShareEnumSticky(response),
         ));
     }
     for level in [0, 1, 2, 501, 502, 1005, 3000] {

@@ -48,6 +48,8 @@ impl Opnum {
     pub const NetrShareSetInfo: Opnum = Opnum(17);
     /// MS-SRVS 3.1.4.17.
     pub const NetrServerGetInfo: Opnum = Opnum(21);
+    /// MS-SRVS 3.1.4.9.
+    pub const NetrShareEnumSticky: Opnum = Opnum(36);
 }
 
 /// MS-SRVS 2.2.2.1: a return value; zero is success.
@@ -80,6 +82,8 @@ pub enum Call {
     NetrShareSetInfo(Box<share_set_info::Request>),
     /// Opnum 21.
     NetrServerGetInfo(server_get_info::Request),
+    /// Opnum 36; its parameters are those of opnum 15.
+    NetrShareEnumSticky(share_enum::Request),
 }
 
 /// A response of a method that is known here.
@@ -93,6 +97,8 @@ pub enum Reply {
     NetrShareSetInfo(share_set_info::Response),
     /// Opnum 21.
     NetrServerGetInfo(server_get_info::Response),
+    /// Opnum 36.
+    NetrShareEnumSticky(share_enum::Response),
 }
 
 /// Whether a method is one of those known here.
@@ -104,6 +110,7 @@ pub fn is_known(opnum: Opnum) -> bool {
             | Opnum::NetrShareGetInfo
             | Opnum::NetrShareSetInfo
             | Opnum::NetrServerGetInfo
+            | Opnum::NetrShareEnumSticky
     )
 }
 
@@ -125,6 +132,9 @@ impl Call {
             Opnum::NetrServerGetInfo => {
                 Call::NetrServerGetInfo(server_get_info::Request::parse(reader)?)
             }
+            Opnum::NetrShareEnumSticky => {
+                Call::NetrShareEnumSticky(share_enum::Request::parse(reader)?)
+            }
             _ => return Err(reader.error("opnum", ErrorKind::UnknownValue)),
         })
     }
@@ -138,6 +148,7 @@ impl Call {
             Call::NetrShareGetInfo(request) => request.emit(&mut writer),
             Call::NetrShareSetInfo(request) => request.emit(&mut writer),
             Call::NetrServerGetInfo(request) => request.emit(&mut writer),
+            Call::NetrShareEnumSticky(request) => request.emit(&mut writer),
         }
         writer.into_bytes()
     }
@@ -161,6 +172,9 @@ impl Reply {
             Opnum::NetrServerGetInfo => {
                 Reply::NetrServerGetInfo(server_get_info::Response::parse(reader)?)
             }
+            Opnum::NetrShareEnumSticky => {
+                Reply::NetrShareEnumSticky(share_enum::Response::parse(reader)?)
+            }
             _ => return Err(reader.error("opnum", ErrorKind::UnknownValue)),
         })
     }
@@ -174,6 +188,7 @@ impl Reply {
             Reply::NetrShareGetInfo(response) => response.emit(&mut writer),
             Reply::NetrShareSetInfo(response) => response.emit(&mut writer),
             Reply::NetrServerGetInfo(response) => response.emit(&mut writer),
+            Reply::NetrShareEnumSticky(response) => response.emit(&mut writer),
         }
         writer.into_bytes()
     }

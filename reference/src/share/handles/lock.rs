@@ -75,13 +75,16 @@ impl Locks {
         !self.locks.iter().filter(meets).any(conflicts)
     }
 
+    pub(super) fn count(&self, owner: u64) -> usize {
+        self.locks.iter().filter(|lock| lock.owner == owner).count()
+    }
+
     pub(super) fn take(
         &mut self,
         owner: u64,
         wanted: &[(LockRange, LockKind)],
     ) -> Result<(), TreeError> {
-        let own = self.locks.iter().filter(|lock| lock.owner == owner).count();
-        if own.saturating_add(wanted.len()) > LOCKS_MAX {
+        if self.count(owner).saturating_add(wanted.len()) > LOCKS_MAX {
             return Err(TreeError::TooManyOpenFiles);
         }
         let before = self.locks.len();

@@ -15,7 +15,7 @@ const BOUND_S: f64 = 0.5;
 /// What could not be deleted is tried again after so long.
 const RETRY: Duration = Duration::from_secs(30);
 
-async fn start(config: Config, control: &FaultControl) -> Reference {
+pub(super) async fn start(config: Config, control: &FaultControl) -> Reference {
     let backend = FaultyBackend::new(Arc::new(CopyBackend::without_sync()), control.clone());
     let started = Reference::start_with(config, Arc::new(backend)).await;
     started.expect("a start")
@@ -28,7 +28,7 @@ fn impatient(place: &Place, state: Option<&str>) -> Config {
     }
 }
 
-async fn status(server: &Reference, call: Call) -> Hresult {
+pub(super) async fn status(server: &Reference, call: Call) -> Hresult {
     let reply = server.agent.call(caller(), call).await;
     reply.expect("a reply").status()
 }

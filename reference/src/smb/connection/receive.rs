@@ -22,8 +22,11 @@ impl Connection {
     pub(super) fn take_frames(&mut self, now: Now) {
         let filetime = u64::try_from(now.filetime).unwrap_or(0);
         self.state.wall_time = FileTime(filetime);
+        if self.state.is_authenticated() {
+            self.stranger_since = now.monotonic;
+        }
         let mut input = std::mem::take(&mut self.input);
-        let mut taken = 0;
+        let (mut taken, mut took_any) = (0, false);
         while self.wants_input() {
             let frame_max = if self.state.is_authenticated() {
                 limits::FRAME_MAX
@@ -33,6 +36,7 @@ impl Connection {
             let rest = input.get(taken..).unwrap_or_default();
             match nbss::next_frame(rest, frame_max) {
                 Ok(Some(found)) => {
+                    took_any = true;
                     let frame = cut(&mut input, &mut taken, found.consumed());
                     match found.frame_type {
                         FrameType::SESSION_MESSAGE => self.take_payload(frame, found.payload, now),
@@ -46,6 +50,12 @@ impl Connection {
         }
         input.drain(..taken);
         self.input = input;
+        // What is not taken because too much waits is not the client's to finish.
+        self.frame_began = match self.frame_began {
+            _ if self.input.is_empty() || !self.wants_input() => None,
+            Some(began) if !took_any => Some(began),
+            _ => Some(now.monotonic),
+        };
         // Who is logged on may have the room for the frame that has begun.
         if let Some(length) = nbss::frame_len(&self.input)
             && self.state.is_authenticated()

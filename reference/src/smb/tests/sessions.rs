@@ -2,7 +2,6 @@
 
 use super::client::{Client, PASSWORD, USER};
 use crate::smb::Replaced;
-use crate::smb::limits;
 use crate::smb::work::{FileDone, FileWork};
 use fsrvp_wire::smb2::negotiate::Dialect;
 use fsrvp_wire::smb2::session_setup::{self, SessionSetupFlags};
@@ -222,13 +221,53 @@ fn an_open_that_comes_after_the_logoff_is_closed() {
 #[test]
 fn a_client_that_does_not_log_on_is_cut_off() {
     let mut client = negotiated();
-    client.pass(limits::LOGON_WAIT - Duration::from_secs(1));
+    client.pass(crate::config::LOGON_WAIT - Duration::from_secs(1));
     assert!(!client.connection.is_closed());
     client.pass(Duration::from_secs(1));
     assert!(client.connection.is_closed());
     let mut client = Client::connected(Dialect::SMB_3_1_1, "data");
-    client.pass(limits::LOGON_WAIT * 100);
+    client.pass(crate::config::LOGON_WAIT * 100);
     assert!(!client.connection.is_closed());
+}
+
+#[test]
+fn who_logs_off_has_time_to_log_on_again() {
+    let mut client = Client::connected(Dialect::SMB_3_1_1, "data");
+    client.pass(crate::config::LOGON_WAIT * 100);
+    let logoff = logoff::Request::default();
+    assert_eq!(client.status(&logoff), NtStatus::SUCCESS);
+    client.pass(crate::config::LOGON_WAIT - Duration::from_secs(1));
+    assert!(!client.connection.is_closed());
+    client.pass(Duration::from_secs(1));
+    assert!(client.connection.is_closed());
+}
+
+#[test]
+fn a_frame_comes_whole_in_time_or_ends_its_connection() {
+    use crate::config::FRAME_WAIT;
+    let mut client = Client::connected(Dialect::SMB_3_1_1, "data");
+    let message = client.message(&echo::Request::default());
+    let frame = fsrvp_wire::nbss::emit(&message).expect("short");
+    let (begin, end) = frame.split_at(2);
+    client.connection.handle_bytes(begin, client.now);
+    client.pass(FRAME_WAIT - Duration::from_secs(1));
+    client.connection.handle_bytes(end, client.now);
+    assert_eq!(client.receive_one().0.status, NtStatus::SUCCESS);
+    client.pass(FRAME_WAIT * 3);
+    assert!(
+        !client.connection.is_closed(),
+        "silence between frames is fine"
+    );
+    client.connection.handle_bytes(begin, client.now);
+    // Bytes that trickle in do not put it off.
+    for byte in end.iter().take(4) {
+        client.pass(FRAME_WAIT / 8);
+        client.connection.handle_bytes(&[*byte], client.now);
+    }
+    client.pass(FRAME_WAIT / 2 - Duration::from_secs(1));
+    assert!(!client.connection.is_closed());
+    client.pass(Duration::from_secs(1));
+    assert!(client.connection.is_closed());
 }
 
 #[test]

@@ -1,6 +1,14 @@
-//! The server under bytes that are no protocol: that connection ends, the server lives.
+//! The server under clients that mean it no good: their own connection ends or gets an error, another
+//! one's lifecycles go on beside it, and the server stays within its bounds.
+
+mod bystander;
+mod floods;
+mod late;
+mod liars;
+mod paths;
 
 use crate::server::Server;
+use bystander::beside;
 use fsrvp_wire::nbss;
 use fsrvp_wire::smb2::negotiate::{self, Dialect};
 use fsrvp_wire::smb2::{Body as _, Command, Header};
@@ -39,17 +47,17 @@ fn negotiation() -> Vec<u8> {
 }
 
 /// Random bytes from a seed: xorshift64.
-struct Noise(u64);
+pub(crate) struct Noise(pub(crate) u64);
 
 impl Noise {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
     }
 
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
         (0..count).map(|_| self.next().to_le_bytes()[0]).collect()
     }
 }
