@@ -7,6 +7,8 @@ mod blackbox;
 mod campaign;
 mod lifecycle;
 mod profiles;
+mod relay;
+mod representations;
 mod samba;
 mod serve;
 mod strangers;
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     trials.extend(strangers::trials());
     trials.extend(torture::trials());
     trials.extend(profiles::trials());
+    trials.extend(representations::trials());
     trials.extend(blackbox::trials());
     trials.extend(campaign::trials());
     libtest_mimic::run(&arguments, trials).exit_code()

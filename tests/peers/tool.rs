@@ -82,11 +82,21 @@ impl Tool {
 
     /// One subtest of `smbtorture rpc.fsrvp`, against a server whose timers run for one second.
     pub(crate) fn fsrvp_torture(port: u16, user: Account, subtest: &str) -> io::Result<Run> {
+        Tool::fsrvp_torture_over(port, user, "sign", subtest)
+    }
+
+    /// The same with another binding, such as `ndr64,seal`.
+    pub(crate) fn fsrvp_torture_over(
+        port: u16,
+        user: Account,
+        binding: &str,
+        subtest: &str,
+    ) -> io::Result<Run> {
         let mut tool = samba_tool("smbtorture", port, user)?;
         tool.command
             .arg("--option=fss:sequence timeout=1")
             .arg(format!("--basedir={}", tool.files.path().display()))
-            .arg("ncacn_np:127.0.0.1[smb2,sign]")
+            .arg(format!("ncacn_np:127.0.0.1[smb2,{binding}]"))
             .arg(format!("rpc.fsrvp.fsrvp.{subtest}"));
         tool.run()
     }
