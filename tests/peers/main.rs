@@ -6,6 +6,7 @@
 mod blackbox;
 mod campaign;
 mod lifecycle;
+mod matrix;
 mod profiles;
 mod relay;
 mod representations;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     trials.extend(strangers::trials());
     trials.extend(torture::trials());
     trials.extend(profiles::trials());
+    trials.extend(matrix::trials());
     trials.extend(representations::trials());
     trials.extend(blackbox::trials());
     trials.extend(campaign::trials());
