@@ -89,7 +89,7 @@ pub use effect::{
 };
 pub use error::{AgentError, Missing};
 pub use profile::{Deviation, Deviations};
-pub use state::{MappedShare, ShadowCopy, ShadowCopySet, State, Status};
+pub use state::{MappedShare, SETS_MAX, ShadowCopy, ShadowCopySet, State, Status};
 pub use status::{AgentStatus, Holder, TimerStatus};
 pub use timer::Durations;
 pub use wrong::Fault;

@@ -4,6 +4,10 @@ use super::{BackendRef, ExposeOrder, unc};
 use fsrvp_wire::fsrvp::{Context, ShadowCopyId, ShadowCopySetId};
 use serde::{Deserialize, Serialize};
 
+/// How many shadow copy sets the server keeps; where there are so many, one has to be deleted before
+/// another one can be started.
+pub const SETS_MAX: usize = 1024;
+
 /// 3.1.1.2: how far a set has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Status {

@@ -66,6 +66,10 @@ impl Limits {
                 "must be above zero",
             ));
         }
+        if self.before_logon_max >= self.connections_max {
+            let reason = "must be less than connections_max, so that there is room to log on";
+            return Err(ConfigError::value("limits, before_logon_max", reason));
+        }
         let waits = [
             ("logon_wait_s", self.logon_wait_s),
             ("frame_wait_s", self.frame_wait_s),
@@ -91,6 +95,7 @@ mod tests {
         assert_eq!(config.limits.connections_max, super::CONNECTIONS_MAX);
         for (text, place) in [
             ("limits = { before_logon_max = 0 }", "before_logon_max"),
+            ("limits = { connections_max = 9 }", "before_logon_max"),
             ("limits = { logon_wait_s = -1.0 }", "logon_wait_s"),
             ("limits = { logon_wait_s = 1e300 }", "logon_wait_s"),
             ("limits = { logon_wait = 1.0 }", "logon_wait_s"),

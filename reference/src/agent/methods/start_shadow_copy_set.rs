@@ -2,7 +2,9 @@
 
 use super::Turn;
 use crate::agent::plan::TimerChange;
-use crate::agent::{Agent, AgentError, CallToken, Deviation, Fault, Now, ShadowCopySet, Status};
+use crate::agent::{
+    Agent, AgentError, CallToken, Deviation, Fault, Now, SETS_MAX, ShadowCopySet, Status,
+};
 use fsrvp_wire::fsrvp::start_shadow_copy_set::{Request, Response};
 use fsrvp_wire::fsrvp::{Hresult, Reply, ShadowCopySetId};
 use std::time::Duration;
@@ -31,6 +33,11 @@ impl Agent {
             || self.start_blocked_until.is_some_and(is_blocked)
         {
             return Err(AgentError::InProgress);
+        }
+        // 3.1.4.3 names no code for it: recovered sets stay until they are deleted, and neither the
+        // store nor the disk holds any number of them.
+        if self.state.sets.len() >= SETS_MAX {
+            return Err(AgentError::Failed(format!("there are {SETS_MAX} sets")));
         }
         let id = ShadowCopySetId(
             self.old_id(Fault::SetIdReused)

@@ -1,7 +1,7 @@
 //! The rules of single methods, and who may call them.
 
 use super::bench::{self, Bench, UNKNOWN, permitted};
-use crate::agent::{Caller, Status};
+use crate::agent::{Caller, SETS_MAX, ShadowCopySet, State, Status};
 use fsrvp_wire::fsrvp::{Call, Context, Hresult, Opnum, Reply, ShadowCopyId, ShadowCopySetId};
 use fsrvp_wire::ndr::WideString;
 use std::collections::BTreeSet;
@@ -22,6 +22,23 @@ fn every_method(set: ShadowCopySetId, copy: ShadowCopyId) -> Vec<Call> {
         bench::delete(set, copy, "data"),
         bench::prepare(set),
     ]
+}
+
+#[test]
+fn there_are_only_so_many_sets() {
+    let set = |number: usize| ShadowCopySet {
+        id: ShadowCopySetId(uuid::Uuid::from_u128(1_000_000 + number as u128)),
+        status: Status::Recovered,
+        context: Context::CTX_BACKUP.0,
+        copies: Vec::new(),
+    };
+    for (count, code) in [(SETS_MAX - 1, Hresult::ZERO), (SETS_MAX, Hresult::E_FAIL)] {
+        let sets = (0..count).map(set).collect();
+        let mut bench = Bench::restarted(State { sets });
+        bench.call(bench::set_context(Context::CTX_BACKUP));
+        let token = bench.send(bench::start());
+        assert_eq!(bench.reply_to(token).map(Reply::status), Some(code));
+    }
 }
 
 #[test]
