@@ -1,22 +1,15 @@
 //! More of everything than a client should want: it gets a refusal, or waits, and nobody else
 //! notices. What the server may use for it is bounded.
 
-use super::beside;
-use crate::raw::Raw;
+use super::{beside, is_bounded};
+use crate::raw::{Raw, is_end};
 use crate::server::Server;
 use fsrvp_wire::smb2::create::{CreateDisposition, CreateOptions};
 use fsrvp_wire::smb2::lock::{self, LockElement, LockFlags};
+use fsrvp_wire::smb2::negotiate::{self, Dialect};
 use fsrvp_wire::smb2::{Body as _, Command, FileId, NtStatus, echo, read};
 use std::io::{Read as _, Write as _};
-
-/// What the server may have used at its most, in KiB: several times what it has at rest, and far
-/// less than what these clients ask for.
-const MEMORY_MAX_KIB: u64 = 160 * 1024;
-
-fn is_bounded(server: &Server) {
-    let most = server.memory_max_kib();
-    assert!(most < MEMORY_MAX_KIB, "{most} KiB");
-}
+use std::time::Duration;
 
 /// Asks for as many message ids as one connection can hold.
 fn get_rich(raw: &mut Raw) {
@@ -50,6 +43,33 @@ fn connections_that_do_not_log_on_make_room() {
         }
     });
     is_bounded(&server);
+}
+
+/// As many as there may be are inside; the next one is served when one of them leaves.
+#[test]
+fn a_full_house_lets_the_next_one_in_when_somebody_leaves() {
+    let server = Server::with("limits = { connections_max = 6, before_logon_max = 5 }");
+    let mut inside: Vec<Raw> = (0..6)
+        .map(|_| Raw::inside(server.address(), "data"))
+        .collect();
+    let mut next = Raw::silent(server.address());
+    let request = negotiate::Request {
+        dialects: vec![Dialect(0x0302)],
+        ..negotiate::Request::default()
+    };
+    let message = next.message(&request);
+    next.send(&message).expect("sent");
+    let short = Duration::from_millis(300);
+    next.stream.set_read_timeout(Some(short)).expect("a limit");
+    let early = next.stream.read(&mut [0; 4]).expect_err("nothing yet");
+    assert!(!is_end(&early), "{early}");
+    let long = Duration::from_secs(20);
+    next.stream.set_read_timeout(Some(long)).expect("a limit");
+    inside.pop();
+    assert_eq!(next.answer().0.status, NtStatus::SUCCESS);
+    for raw in &mut inside {
+        assert_eq!(raw.status(&echo::Request::default()), NtStatus::SUCCESS);
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@ use crate::raw::Raw;
 use crate::server::Server;
 use fsrvp_wire::nbss;
 use fsrvp_wire::smb2::negotiate::{self, Dialect};
-use fsrvp_wire::smb2::{Body as _, Command, Header, NtStatus, echo};
+use fsrvp_wire::smb2::{Body as _, Command, FileId, Header, NtStatus, close, echo, write};
+use fsrvp_wire::srvsvc;
 use std::io::Write as _;
 
 /// The waits of the server's own, short enough to wait for.
@@ -194,4 +195,77 @@ fn bodies_of_noise_from_one_who_is_logged_on_are_answered() {
             }
         }
     });
+}
+
+/// A bind to `srvsvc` with NDR32, and nothing to prove who asks.
+fn bind() -> Vec<u8> {
+    let mut pdu = vec![5, 0, 11, 3, 0x10, 0, 0, 0, 72, 0, 0, 0, 1, 0, 0, 0];
+    pdu.extend([0xB8, 0x10, 0xB8, 0x10, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0]);
+    pdu.extend(srvsvc::INTERFACE.to_bytes_le());
+    pdu.extend([3, 0, 0, 0]);
+    let ndr32 = uuid::Uuid::from_u128(0x8a885d04_1ceb_11c9_9fe8_08002b104860);
+    pdu.extend(ndr32.to_bytes_le());
+    pdu.extend([2, 0, 0, 0]);
+    pdu
+}
+
+/// A fragment of a request that is longer than everything, first or in the middle and never last.
+fn endless(flags: u8) -> Vec<u8> {
+    let mut pdu = vec![5, 0, 0, flags, 0x10, 0, 0, 0];
+    pdu.extend(4280_u16.to_le_bytes());
+    pdu.extend([0, 0, 2, 0, 0, 0]);
+    // Its hint of the whole length is a lie as well.
+    pdu.extend([0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 15, 0]);
+    pdu.resize(4280, 0x41);
+    pdu
+}
+
+fn write(raw: &mut Raw, file_id: FileId, data: Vec<u8>) -> NtStatus {
+    raw.status(&write::Request {
+        file_id,
+        data,
+        ..write::Request::default()
+    })
+}
+
+/// Pipes take what is no RPC, or RPC without end, and end; what they kept meanwhile is bounded.
+#[test]
+fn noise_through_pipes_ends_the_pipes() {
+    let server = Server::start();
+    beside(&server, || {
+        let mut noise = Noise(0x5EED_0003);
+        let mut raw = Raw::inside(server.address(), "IPC$");
+        for round in 0..200_u32 {
+            let pipe = ["FssagentRpc", "srvsvc"][usize::from(round % 2 == 0)];
+            let pipe = raw.open(pipe).expect("a pipe");
+            let length = usize::try_from(noise.next() % 300).expect("small");
+            let mut bytes = noise.bytes(length);
+            if round % 3 > 0 && bytes.len() > 16 {
+                // With the head of a PDU of each kind, of the length that it has.
+                let kind = u8::try_from(round % 20).expect("small");
+                bytes[..8].copy_from_slice(&[5, 0, kind, 3, 0x10, 0, 0, 0]);
+                let length = u16::try_from(bytes.len()).expect("short");
+                bytes[8..10].copy_from_slice(&length.to_le_bytes());
+            }
+            write(&mut raw, pipe, bytes);
+            let close = close::Request {
+                file_id: pipe,
+                ..close::Request::default()
+            };
+            assert_eq!(raw.status(&close), NtStatus::SUCCESS, "round {round}");
+        }
+        for _ in 0..64 {
+            let pipe = raw.open("srvsvc").expect("a pipe");
+            assert_eq!(write(&mut raw, pipe, bind()), NtStatus::SUCCESS);
+            assert_eq!(raw.read(pipe).expect("an answer")[2], 12, "BindAck");
+            for number in 0..40 {
+                write(&mut raw, pipe, endless(u8::from(number == 0)));
+            }
+            assert_eq!(raw.read(pipe).expect("an answer")[2], 3, "Fault");
+            let over = write(&mut raw, pipe, endless(0));
+            assert_eq!(over, NtStatus::PIPE_DISCONNECTED);
+        }
+        assert_eq!(raw.status(&echo::Request::default()), NtStatus::SUCCESS);
+    });
+    super::is_bounded(&server);
 }

@@ -16,6 +16,15 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+/// What the server may have used at its most, in KiB: several times what it has at rest, and far
+/// less than what these clients ask for.
+const MEMORY_MAX_KIB: u64 = 160 * 1024;
+
+pub(crate) fn is_bounded(server: &Server) {
+    let most = server.memory_max_kib();
+    assert!(most < MEMORY_MAX_KIB, "{most} KiB");
+}
+
 /// How long the server may take to end a connection; it has to be told nothing but the bytes.
 const LIMIT: Duration = Duration::from_secs(10);
 
