@@ -2,7 +2,7 @@
 //! each profile. It shares no code and no reading of the specification with the server.
 
 use crate::Outcome;
-use crate::serve::{ADMIN, Serve};
+use crate::serve::{ADMIN, Serve, Store};
 use crate::tool;
 use libtest_mimic::{Completion, Trial};
 use std::fs;
@@ -25,16 +25,39 @@ const SHARES: [(&str, &str); 4] = [
 const TIMED: usize = 10;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let trial = |profile: &'static str| {
-        Trial::ignorable_test(format!("peers::blackbox::{profile}"), move || {
-            if !is_there() {
-                let reason = "python3-impacket is not installed; scripts/test installs it as root";
-                return Ok(Completion::ignored_with(reason));
-            }
-            run(profile).map(|()| Completion::Completed)
-        })
-    };
-    ["spec", "windows", "samba"].map(trial).into()
+    vec![
+        trial("blackbox::spec", || run("spec")),
+        trial("blackbox::windows", || run("windows")),
+        trial("blackbox::samba", || run("samba")),
+        trial("impacket_files", files),
+    ]
+}
+
+fn trial(name: &str, run: impl FnOnce() -> Outcome + Send + 'static) -> Trial {
+    Trial::ignorable_test(format!("peers::{name}"), move || {
+        if !is_there() {
+            let reason = "python3-impacket is not installed; scripts/test installs it as root";
+            return Ok(Completion::ignored_with(reason));
+        }
+        run().map(|()| Completion::Completed)
+    })
+}
+
+/// impacket browses, reads, writes, renames and deletes.
+fn files() -> Outcome {
+    let server = Serve::start(Store::Any)?;
+    let data = server.share("data");
+    fs::create_dir(data.join("sub"))?;
+    fs::write(data.join("hello.txt"), "as it was\n")?;
+    fs::write(data.join("sub/deep.txt"), "deep\n")?;
+    let mut command = Command::new(PYTHON);
+    command
+        .arg("-B")
+        .arg(scripts().join("files.py"))
+        .arg(server.port.to_string())
+        .env("FSRVP_PASSWORD", ADMIN.password);
+    let run = tool::run_with_input(command, b"")?;
+    Ok(run.success("files.py").map(drop)?)
 }
 
 fn is_there() -> bool {

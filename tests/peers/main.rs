@@ -12,6 +12,7 @@ mod relay;
 mod representations;
 mod samba;
 mod serve;
+mod smb2_crate;
 mod strangers;
 mod tool;
 mod torture;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     trials.extend(strangers::trials());
     trials.extend(torture::trials());
     trials.extend(profiles::trials());
+    trials.extend(smb2_crate::trials());
     trials.extend(matrix::trials());
     trials.extend(representations::trials());
     trials.extend(blackbox::trials());
