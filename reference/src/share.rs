@@ -508,13 +508,21 @@ impl ShareTable {
     }
 }
 
+/// The share that pipes are opened in.
+const PIPES: &str = "IPC$";
+
 impl ShareCatalogue for ShareTable {
     fn find(&self, share_name: &str) -> Option<ShareInfo> {
-        let share = ShareTable::find(self, share_name)?;
-        if matches!(share.kind, ShareKind::Exposed { .. }) {
-            return None;
-        }
+        let Some(share) = ShareTable::find(self, share_name) else {
+            // A share like others to MS-SMB2 3.3.1.6, and without a file store.
+            return (fold(share_name) == PIPES).then(|| ShareInfo {
+                name: PIPES.to_owned(),
+                volume_name: PIPES.to_owned(),
+                support: Support::Unsupported,
+            });
+        };
         let support = match share.supports_shadow_copies() {
+            _ if matches!(share.kind, ShareKind::Exposed { .. }) => Support::Unsupported,
             Ok(_) => Support::Supported,
             Err(reason) => {
                 tracing::debug!(share = share.name, %reason, "no shadow copies");

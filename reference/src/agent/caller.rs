@@ -68,6 +68,7 @@ pub struct ShareInfo {
 
 /// The shares of the server, as the agent looks them up.
 pub trait ShareCatalogue: Send + Sync {
-    /// The share of this name, compared without case; exposed shares are none of the agent's.
+    /// The share of this name, compared without case; exposed shares are shares, and cannot be
+    /// shadow copied.
     fn find(&self, share_name: &str) -> Option<ShareInfo>;
 }

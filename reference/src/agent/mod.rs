@@ -19,8 +19,8 @@
 //! - *Host names* in a share name are never looked up, connected to or compared: the share alone
 //!   counts. Anything after `\\host\share` but one backslash names no share, so a malformed name is
 //!   answered like a share that there is not; 3.1.4.4, 3.1.4.9 and 3.1.4.10 have no code for it.
-//! - *A shadow copy of an exposed share* is not supported: an exposed share is itself a shadow
-//!   copy, and 3.1.4.4 speaks of the shares that a server's administrator made.
+//! - *Exposed shares and `IPC$`* are there and have no file store that could be shadow copied, so they
+//!   are FSRVP_E_NOT_SUPPORTED and never shadow copied (3.1.4.4 step 2, 3.1.4.9, 3.1.4.10).
 //! - *Nil ids* stand for NULL and give E_INVALIDARG in every method (3.1.4), before the set's
 //!   status is looked at; ClientShadowCopyId is ignored, as MS-FSRVP <8> has it.
 //! - *Shares that share a file store* cannot be in one set (3.1.4.4 step 6).

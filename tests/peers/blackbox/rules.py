@@ -128,6 +128,7 @@ def names(server, findings):
     longer = [r'\\127.0.0.1\data\dir', r'\\127.0.0.1\data\\', r'x\\127.0.0.1\data']
     a.set_context()
     _, the_set = server.start()
+    check('AddToShadowCopySet of IPC$', a.add(the_set, r'\\x\IPC$'), (CODES['UNS'], NIL))
     for name in bad + longer:
         code = '0' if samba and name in longer else missing
         shown = name.encode('utf-8', 'replace').decode()[:60]
@@ -154,9 +155,12 @@ def names(server, findings):
                 check('GetShareMapping %r' % wrong, a.get_share_mapping(the_set, copy, wrong)[0], 'INV')
                 check('DeleteShareMapping %r' % wrong, a.delete_share_mapping(the_set, copy, wrong),
                       'INV' if samba else 'NF')
-        # An exposed share is there, and cannot be shadow copied itself.
-        own = '\\\\127.0.0.1\\' + mapping['exposed']
-        check('IsPathSupported of an exposed share', a.is_path_supported(own)[0], 'UNS', missing)
+        # These are there, and cannot be shadow copied.
+        for name in (mapping['exposed'], 'IPC$', 'ipc$'):
+            own = '\\\\127.0.0.1\\' + name
+            check('IsPathSupported ' + name, a.is_path_supported(own)[0], 'UNS')
+            check('IsPathShadowCopied ' + name, a.is_path_shadow_copied(own)[:2],
+                  (CODES['UNS'] if samba else 0, 0))
         check('DeleteShareMapping in another spelling',
               a.delete_share_mapping(the_set, copy, r'\\HOST\DATA' + '\\'), '0')
     # MS-FSRVP <9>: `$\` at the end of the name that the client gave.

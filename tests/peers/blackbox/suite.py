@@ -20,7 +20,16 @@ def main():
         ports[kind] = [int(number) for number in numbers.split(',') if number]
     password = os.environ['FSRVP_PASSWORD']
     findings = Findings()
+    try:
+        judge(profile, ports, password, findings)
+    finally:
+        for line in findings.wrong:
+            print(line)
+        print('%d checked, %d wrong' % (findings.checked, len(findings.wrong)))
+    return 1 if findings.wrong else 0
 
+
+def judge(profile, ports, password, findings):
     def server(port, hold=None):
         return Server(profile, port, password, hold)
 
@@ -32,10 +41,6 @@ def main():
         rule(under_test, findings)
         findings.wrong[before:] = [rule.__name__ + ': ' + line for line in findings.wrong[before:]]
     timers.check_timers([server(port) for port in ports['timed']], findings)
-    for line in findings.wrong:
-        print(line)
-    print('%d checked, %d wrong' % (findings.checked, len(findings.wrong)))
-    return 1 if findings.wrong else 0
 
 
 if __name__ == '__main__':
