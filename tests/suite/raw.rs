@@ -196,13 +196,23 @@ impl Raw {
             CreateDisposition::OPEN => AccessMask::FILE_GENERIC_READ | AccessMask::DELETE,
             _ => AccessMask::FILE_ALL_ACCESS,
         };
+        self.create_with(name.into(), access, disposition, options)
+    }
+
+    fn create_with(
+        &mut self,
+        name: Utf16,
+        desired_access: AccessMask,
+        disposition: CreateDisposition,
+        options: CreateOptions,
+    ) -> Result<FileId, NtStatus> {
         let request = create::Request {
             impersonation_level: ImpersonationLevel::IMPERSONATION,
-            desired_access: access,
+            desired_access,
             share_access: ShareAccess::READ | ShareAccess::WRITE | ShareAccess::DELETE,
             create_disposition: disposition,
             create_options: options,
-            name: name.into(),
+            name,
             ..create::Request::default()
         };
         let (header, answer) = self.ask(&request);
@@ -218,6 +228,17 @@ impl Raw {
     /// Opens a file that is there.
     pub(crate) fn open(&mut self, name: &str) -> Result<FileId, NtStatus> {
         self.create(name, CreateDisposition::OPEN, CreateOptions::default())
+    }
+
+    /// Opens a file that is there, to write.
+    pub(crate) fn open_to_write(&mut self, name: &str) -> Result<FileId, NtStatus> {
+        let wanted = AccessMask::FILE_GENERIC_READ | AccessMask::FILE_GENERIC_WRITE;
+        self.create_with(
+            name.into(),
+            wanted,
+            CreateDisposition::OPEN,
+            CreateOptions::default(),
+        )
     }
 
     /// The first bytes of an open file.

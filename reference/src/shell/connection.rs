@@ -4,6 +4,7 @@ use super::actor::AgentHandle;
 use super::door::{Stranger, shown_out};
 use super::effects::Workshop;
 use super::files::Files;
+use super::threads::{OwnThreads, Threads};
 use super::time::Time;
 use crate::smb::work::{FileToken, FileWork};
 use crate::smb::{
@@ -22,15 +23,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// How many bytes are read from the socket at a time.
 const READ_LEN: usize = 64 * 1024;
-
-/// How many threads one connection may keep busy: writes that wait for the end of a freeze must
-/// not take them from everybody else.
-const THREADS_MAX: usize = 32;
 
 /// How long the end of a session that was replaced is awaited.
 const REPLACE_WAIT: Duration = Duration::from_secs(5);
@@ -52,8 +49,7 @@ pub(super) struct Shared {
     pub(super) agent: AgentHandle,
     pub(super) time: Time,
     pub(super) peers: Arc<Peers>,
-    /// Threads that the files of all connections share.
-    pub(super) file_threads: Arc<Semaphore>,
+    pub(super) threads: Threads,
 }
 
 /// The connections of a server, for those that have to tell another one something.
@@ -109,7 +105,7 @@ pub(super) async fn serve(
     let server = Arc::clone(&shared.server);
     let mut connection = Connection::new(server, client.ip(), entropy, shared.time.machine());
     let files = Arc::new(Files::new(Arc::clone(&shared.workshop.shares)));
-    let threads = Arc::new(Semaphore::new(THREADS_MAX));
+    let threads = OwnThreads::of(&shared.threads);
     let (sender, mut events) = mpsc::unbounded_channel();
     let id = connection.id();
     shared.peers.lock().insert(id, sender.clone());
@@ -193,7 +189,7 @@ pub(super) async fn serve(
             _ = shutdown.changed() => break,
         }
     }
-    finish(connection, files, &shared.file_threads).await;
+    finish(connection, files, threads).await;
     shared.peers.lock().remove(&id);
     tracing::debug!(%client, "disconnected");
 }
@@ -243,7 +239,7 @@ fn begin(
     id: EffectId,
     effect: Effect,
     files: &Arc<Files>,
-    threads: &Arc<Semaphore>,
+    threads: &OwnThreads,
     shared: &Shared,
     events: &mpsc::UnboundedSender<Event>,
 ) -> JoinHandle<()> {
@@ -252,10 +248,9 @@ fn begin(
     match effect {
         Effect::File(work) => {
             let files = Arc::clone(files);
-            let (threads, all) = (Arc::clone(threads), Arc::clone(&shared.file_threads));
+            let threads = threads.clone();
             tokio::spawn(async move {
-                let _own = threads.acquire_owned().await;
-                let _thread = all.acquire_owned().await;
+                let _thread = threads.take(files.changes(&work)).await;
                 let work = tokio::task::spawn_blocking(move || files.perform(work));
                 let result = work.await.unwrap_or_else(|error| {
                     tracing::error!(%error, "file work broke off");
@@ -316,8 +311,9 @@ fn wait_for_lock(
 }
 
 /// Closes what the client left open, so that files that shall go at their close do go.
-async fn finish(mut connection: Connection, files: Arc<Files>, threads: &Semaphore) {
-    let _thread = threads.acquire().await;
+async fn finish(mut connection: Connection, files: Arc<Files>, threads: OwnThreads) {
+    // Nothing may be waiting for the connection any more, but removals at a close may wait.
+    let _thread = threads.take(true).await;
     connection.handle_disconnect();
     let mut left = Vec::new();
     while let Some((_, effect)) = connection.poll_effect() {

@@ -106,6 +106,24 @@ impl Files {
         }
     }
 
+    /// Whether a piece of work may have to wait while its file store is frozen.
+    pub(super) fn changes(&self, work: &FileWork) -> bool {
+        match work {
+            FileWork::ConnectTree { .. }
+            | FileWork::DisconnectTree(_)
+            | FileWork::Read { .. }
+            | FileWork::Info(_)
+            | FileWork::Volume(_)
+            | FileWork::PreviousVersions(_)
+            | FileWork::List(_)
+            | FileWork::Lock { .. }
+            | FileWork::Unlock { .. } => false,
+            FileWork::Open(open) => open.disposition != CreateDisposition::OPEN,
+            FileWork::Close(file) => self.file(*file).is_ok_and(|handle| handle.may_remove()),
+            _ => true,
+        }
+    }
+
     /// Does a piece of work; blocks.
     pub(super) fn perform(&self, work: FileWork) -> FileResult {
         match work {

@@ -81,6 +81,11 @@ impl Handle {
         self.claim.unlock(&ranges).map_err(status)
     }
 
+    /// Whether the file may go when this is closed.
+    pub(super) fn may_remove(&self) -> bool {
+        self.delete_on_close || self.claim.is_delete_pending()
+    }
+
     /// Ends it; removes the file where it goes with this handle.
     pub(super) fn close(&self) {
         if let Some(removal) = self.claim.release(self.delete_on_close) {

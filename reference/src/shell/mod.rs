@@ -20,6 +20,7 @@ mod reconcile;
 mod say;
 mod srvsvc;
 pub mod status;
+mod threads;
 mod time;
 
 use crate::agent::{Agent, AgentConfig, Deviation, Deviations, Durations, IdSource};
@@ -41,18 +42,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use threads::Threads;
 use time::Time;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
 /// MS-FSRVP <5>: how often in a row one client may repeat SetContext.
 const RETRY_LIMIT: u32 = 5;
-
-/// How many threads the files of all clients may keep busy: fewer than a runtime has for blocking
-/// work, so that the agent finds one, whatever clients do.
-const FILE_THREADS_MAX: usize = 384;
 
 /// How long to wait before the next client when the machine has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -151,7 +149,7 @@ impl Reference {
         tell_status(&config, address, &time, &handle, &stopped);
         let shared = Shared {
             server: Arc::new(server(&config, users)),
-            file_threads: Arc::new(Semaphore::new(FILE_THREADS_MAX)),
+            threads: Threads::default(),
             workshop: Arc::clone(&workshop),
             agent: handle.clone(),
             time,

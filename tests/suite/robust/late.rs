@@ -1,14 +1,17 @@
 //! A backend that takes its time, or all time: a program that ends when the test says so.
 
 use super::bystander::{call, target};
+use crate::raw::Raw;
 use crate::server::Server;
 use fsrvp::drive::ManualClient;
 use fsrvp_wire::fsrvp::{
     Call, Context, Hresult, Reply, ShadowCopyId, ShadowCopySetId, abort_shadow_copy_set,
-    add_to_shadow_copy_set, commit_shadow_copy_set, expose_shadow_copy_set, get_supported_version,
-    prepare_shadow_copy_set, set_context, start_shadow_copy_set,
+    add_to_shadow_copy_set, commit_shadow_copy_set, delete_share_mapping, expose_shadow_copy_set,
+    get_supported_version, prepare_shadow_copy_set, recovery_complete_shadow_copy_set, set_context,
+    start_shadow_copy_set,
 };
 use fsrvp_wire::ndr::WideString;
+use fsrvp_wire::smb2::{NtStatus, write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +25,7 @@ field() { printf '%s' "$order" | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 copy=$(dirname "$0")/vendor/$(field shadow_copy_id)
 case $1 in
 create)
+    echo "$copy" >>"$(dirname "$0")/begun"
     : <"$(dirname "$0")/go"
     mkdir -p "$(dirname "$0")/vendor"
     cp -a "$(field source)" "$copy"
@@ -95,7 +99,7 @@ async fn code(client: &mut ManualClient, call: &Call) -> Hresult {
 /// made, and a second Commit waits for its end.
 #[tokio::test]
 async fn a_second_commit_waits_for_the_work_of_the_first() {
-    let (server, _programs, go) = slow_server(60.0);
+    let (server, programs, go) = slow_server(60.0);
     let target = target(&server);
     let mut client = ManualClient::connect(&target).await.expect("logged on");
     let (set, copy) = prepared(&mut client).await;
@@ -108,6 +112,8 @@ async fn a_second_commit_waits_for_the_work_of_the_first() {
     let go = std::fs::OpenOptions::new().read(true).write(true).open(go);
     call(&mut client, commit(set, 60_000)).await;
     drop(go.expect("opened"));
+    let begun = std::fs::read_to_string(programs.path().join("begun")).expect("a list");
+    assert_eq!(begun.lines().count(), 1, "one work for all who waited");
     let expose = expose_shadow_copy_set::Request {
         shadow_copy_set_id: set,
         timeout_ms: 60_000,
@@ -117,6 +123,78 @@ async fn a_second_commit_waits_for_the_work_of_the_first() {
     let share = format!("data@{{{}}}", copy.0);
     let got = client.get(&share, "file").await.expect("a connection");
     assert_eq!(got, Ok(b"before".to_vec()));
+}
+
+/// Changes of many connections wait for the end of a commit; whoever reads, and whoever deletes
+/// another set, does not wait for them.
+#[tokio::test]
+async fn changes_that_wait_for_a_commit_hold_up_no_others() {
+    let (server, _programs, go) = slow_server(60.0);
+    let target = target(&server);
+    let mut client = ManualClient::connect(&target).await.expect("logged on");
+    let open = || std::fs::OpenOptions::new().read(true).write(true).open(&go);
+    let going = open().expect("opened");
+    let (first, copy) = prepared(&mut client).await;
+    call(&mut client, commit(first, 60_000)).await;
+    let expose = expose_shadow_copy_set::Request {
+        shadow_copy_set_id: first,
+        timeout_ms: 60_000,
+    };
+    call(&mut client, Call::ExposeShadowCopySet(expose)).await;
+    let recover = recovery_complete_shadow_copy_set::Request {
+        shadow_copy_set_id: first,
+    };
+    call(&mut client, Call::RecoveryCompleteShadowCopySet(recover)).await;
+    drop(going);
+    let (second, _) = prepared(&mut client).await;
+    let timeout = code(&mut client, &commit(second, 300)).await;
+    assert_eq!(timeout, Hresult::FSSAGENT_E_TIMEOUT);
+    let mut floods = flood(&server);
+    let mut other = ManualClient::connect(&target).await.expect("logged on");
+    let delete = delete_share_mapping::Request {
+        shadow_copy_set_id: first,
+        shadow_copy_id: copy,
+        share_name: WideString::from_text(r"\\server\data"),
+    };
+    let others = async {
+        let got = other.get("data", "file").await.expect("a connection");
+        assert_eq!(got, Ok(b"before".to_vec()));
+        call(&mut other, Call::DeleteShareMapping(delete)).await;
+    };
+    let others = tokio::time::timeout(Duration::from_secs(15), others).await;
+    others.expect("the others did not wait");
+    let going = open().expect("opened");
+    call(&mut client, commit(second, 60_000)).await;
+    drop(going);
+    for (raw, writes) in &mut floods {
+        for _ in 0..*writes {
+            assert_eq!(raw.answer().0.status, NtStatus::SUCCESS, "and none is lost");
+        }
+    }
+}
+
+/// Connections with more writes than a server has threads, all waiting; with how many each.
+fn flood(server: &Server) -> Vec<(Raw, usize)> {
+    let writes = 40;
+    let mut floods = Vec::new();
+    for _ in 0..20 {
+        let mut raw = Raw::inside(server.address(), "data");
+        let file_id = raw.open_to_write("file").expect("open");
+        for offset in 0..writes {
+            let request = write::Request {
+                offset: 100 + offset,
+                file_id,
+                data: vec![7],
+                ..write::Request::default()
+            };
+            let message = raw.message(&request);
+            raw.send(&message).expect("sent");
+        }
+        let told = raw.receive().expect("a word").0;
+        assert_eq!(told.status, NtStatus::PENDING);
+        floods.push((raw, usize::try_from(writes).expect("few")));
+    }
+    floods
 }
 
 /// A program that never ends is killed at its time, the commit fails and leaves nothing, and others
