@@ -27,7 +27,9 @@ DATA = r'\\127.0.0.1\data'
 
 
 def name_of(code):
-    return NAMES.get(code, hex(code) if isinstance(code, int) else str(code))
+    if not isinstance(code, int) or isinstance(code, bool):
+        return str(code)
+    return NAMES.get(code, hex(code))
 
 
 class Findings:

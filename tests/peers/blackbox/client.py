@@ -54,6 +54,16 @@ class Source:
         socket.socket.connect = self.plain
 
 
+class SmallestBind(rpcrt.MSRPCBind):
+    """Offers the shortest fragments that C706 lets anybody offer, MustRecvFragSize."""
+
+    SIZE = 1432
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self['max_tfrag'] = self['max_rfrag'] = self.SIZE
+
+
 class Ndr:
     """The stub of a request, in one of the two transfer syntaxes."""
 
@@ -125,7 +135,7 @@ class Client:
     """One SMB connection with the pipe open and the interface bound."""
 
     def __init__(self, port, user='admin', password='', level='integrity', source='127.0.0.1',
-                 dialect=None, syntax=NDR32, fragment=None):
+                 dialect=None, syntax=NDR32, fragment=None, smallest=False, strangers=0):
         options = {'preferredDialect': DIALECTS[dialect]} if dialect else {}
         self.is_64 = syntax == NDR64
         with Source(source):
@@ -138,11 +148,22 @@ class Client:
             self.dce.set_auth_type(rpcrt.RPC_C_AUTHN_WINNT)
             self.dce.set_auth_level(LEVELS[level])
         self.dce.connect()
-        self.dce.bind(uuidtup_to_bin(INTERFACE), transfer_syntax=syntax)
+        self.interface = uuidtup_to_bin(INTERFACE)
+        usual = rpcrt.MSRPCBind
+        rpcrt.MSRPCBind = SmallestBind if smallest else usual
+        try:
+            # `strangers` are contexts of interfaces that nobody has, in front of ours.
+            self.agreed = self.dce.bind(self.interface, bogus_binds=strangers, transfer_syntax=syntax)
+        finally:
+            rpcrt.MSRPCBind = usual
         self.fragment = fragment
 
     def close(self):
         self.smb.close()
+
+    def alter_context(self):
+        """Goes on in a presentation context of its own."""
+        self.dce = self.dce.alter_ctx(self.interface)
 
     def call(self, opnum, stub=b''):
         """Sends one request and returns the stub of its response."""

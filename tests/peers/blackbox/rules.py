@@ -6,8 +6,10 @@ import threading
 import time
 import uuid
 
+from impacket.dcerpc.v5 import rpcrt
+
 from bench import CODES, DATA, name_of
-from client import NDR64, NIL, Fault
+from client import NDR32, NDR64, NIL, Fault
 
 VALID = [base | bit for base in (0x00, 0x10, 0x19, 0x09) for bit in (0, 0x400000, 0x2)]
 INVALID = [0x1, 0x3, 0x8, 0xA, 0x11, 0x13, 0x18, 0x1A, 0x20, 0x1D, 0x80, 0x400001, 0x400008,
@@ -335,6 +337,42 @@ def transports(server, findings):
         server.a = plain
 
 
+def fragments(server, findings):
+    """Names that need several of the smallest fragments, each way, in both syntaxes and levels."""
+    check, plain = findings.check, server.a
+    given = '\\\\' + 'h' * 3000 + '\\data'
+    for syntax in (NDR32, NDR64):
+        for level in ('integrity', 'privacy'):
+            clean(server)
+            server.a = a = server.client(level=level, syntax=syntax, smallest=True)
+            agreed = rpcrt.MSRPCBindAck(a.agreed.getData())
+            check('the agreed sizes', (agreed['max_tfrag'], agreed['max_rfrag']), (1432, 1432))
+            the_set, copy = server.reach('Exposed', names=(given,))
+            code, mapping = a.get_share_mapping(the_set, copy, given)
+            base = r'\\FSRVPREF\data' if server.is_samba else given
+            check('the mapping in fragments', (code, mapping['base'] == base), (0, True))
+            check('its delete', a.delete_share_mapping(the_set, copy, given), '0')
+            a.close()
+            server.a = plain
+
+
+def presentation_contexts(server, findings):
+    """Several contexts in one bind, of which one is ours, and one more by alter_context."""
+    check = findings.check
+    for level in ('integrity', 'privacy'):
+        client = server.client(level=level, strangers=3)
+        check('a call behind strange contexts', client.get_supported_version(), (0, 1, 1))
+        client.close()
+    # With a level impacket logs on once more here, and one association has one logon.
+    client = server.client(level='none', strangers=2)
+    code = '0' if server.is_samba else 'DENIED'
+    check('a call without a level', client.get_supported_version()[0], code)
+    client.alter_context()
+    for _ in range(2):
+        check('a call after alter_context', client.get_supported_version()[0], code)
+    client.close()
+
+
 def waits(server, findings):
     """3.1.4.5: who waits for a commit, for how long, and what an abort tells him."""
     check, a, codes = findings.check, server.a, []
@@ -371,4 +409,4 @@ def waits(server, findings):
     clean(server)
 
 
-ALL = [contexts, retries, names, stores, ids, two_clients, access, faults, transports]
+ALL = [contexts, retries, names, stores, ids, two_clients, access, faults, transports, fragments, presentation_contexts]
