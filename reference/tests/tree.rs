@@ -162,7 +162,7 @@ fn a_link_is_listed_and_can_be_removed_as_itself() {
     assert!(
         link.set_times(NewTimes {
             written: Some(FileTime(1)),
-            accessed: None
+            ..NewTimes::default()
         })
         .is_err()
     );
@@ -585,7 +585,9 @@ fn times_and_attributes_are_kept() {
         Attributes(Attributes::HIDDEN)
     );
     let time = FileTime::from_unix(1_600_000_000, 123_456_700);
+    let made = FileTime::from_unix(1_000_000_000, 700);
     file.set_times(NewTimes {
+        created: Some(made),
         written: Some(time),
         accessed: None,
     })
@@ -593,7 +595,7 @@ fn times_and_attributes_are_kept() {
     file.set_attributes(Attributes(Attributes::READONLY | Attributes::DIRECTORY))
         .unwrap();
     let metadata = file.metadata().unwrap();
-    assert_eq!(metadata.written, time);
+    assert_eq!((metadata.created, metadata.written), (made, time));
     assert_eq!(metadata.attributes, Attributes(Attributes::READONLY));
     assert_eq!((metadata.links, metadata.kind), (1, FileKind::File));
     let listed = bench
@@ -604,6 +606,10 @@ fn times_and_attributes_are_kept() {
         .list()
         .unwrap();
     assert_eq!(listed[2].metadata, metadata);
+    let root = bench.tree.open_file(&at(""), &OpenOptions::read()).unwrap();
+    let names = ["file", "gone"].map(str::to_owned);
+    assert_eq!(root.file.look(&names).unwrap(), listed[2..]);
+    assert!(file.look(&names).is_err());
     let write = bench
         .tree
         .open_file(&at("file"), &OpenOptions::write(Disposition::Open));

@@ -147,6 +147,14 @@ impl ShareFile {
         self.reading()?.list()
     }
 
+    /// See [`OpenFile::look`].
+    ///
+    /// # Errors
+    /// [`TreeError::ShareGone`] and those of the tree.
+    pub fn look(&self, names: &[String]) -> Result<Vec<Entry>, TreeError> {
+        self.reading()?.look(names)
+    }
+
     /// See [`OpenFile::is_empty`].
     ///
     /// # Errors

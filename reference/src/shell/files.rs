@@ -177,13 +177,19 @@ impl Files {
                 let entries = self.file(file)?.file.list().map_err(status)?;
                 Ok(FileDone::Entries(entries.iter().map(entry).collect()))
             }
+            FileWork::Look { file, names } => {
+                let entries = self.file(file)?.file.look(&names).map_err(status)?;
+                Ok(FileDone::Entries(entries.iter().map(entry).collect()))
+            }
             FileWork::SetBasic {
                 file,
+                creation_time,
                 last_access_time,
                 last_write_time,
                 attributes,
             } => {
                 let times = NewTimes {
+                    created: creation_time.map(|time| tree::FileTime(time.0)),
                     accessed: last_access_time.map(|time| tree::FileTime(time.0)),
                     written: last_write_time.map(|time| tree::FileTime(time.0)),
                 };

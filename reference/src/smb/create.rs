@@ -163,6 +163,10 @@ fn check_file_options(create: &Create) -> Result<(), NtStatus> {
     if is_directory && replaces {
         return Err(NtStatus::INVALID_PARAMETER);
     }
+    // MS-FSA 2.1.5.1: a directory that is made is not temporary.
+    if is_directory && create.file_attributes.contains(FileAttributes::TEMPORARY) {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
     if options.contains(CreateOptions::OPEN_BY_FILE_ID) {
         return Err(NtStatus::NOT_SUPPORTED);
     }

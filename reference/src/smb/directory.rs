@@ -52,7 +52,7 @@ pub(crate) fn query(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
     file.require(AccessMask::FILE_LIST_DIRECTORY)?;
     let restarts = QueryDirectoryFlags::RESTART_SCANS | QueryDirectoryFlags::REOPEN;
     if file.listing.is_some() && (body.flags & restarts).0 == 0 {
-        return next(state, query);
+        return look(state, query);
     }
     file.listing = None;
     let pattern = Pattern::new(&body.file_name.text());
@@ -70,18 +70,38 @@ pub(crate) fn query(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
         let open = state
             .opens
             .get(query.file_id, query.session_id, query.tree_id)?;
-        open.file()?.listing = Some(Listing { left, began: false });
-        next(state, query)
+        let listing = open.file()?.listing.insert(Listing { left, began: false });
+        let entries = next(listing, query)?;
+        answer(&entries, query)
     })
 }
 
-/// Sends what comes next of the listing.
-fn next(state: &mut State, query: Query) -> Result<Step, NtStatus> {
+/// Sends what comes next of the listing, as it is now: what has gone since it was begun is not
+/// told any more.
+fn look(state: &mut State, query: Query) -> Result<Step, NtStatus> {
     let open = state
         .opens
         .get(query.file_id, query.session_id, query.tree_id)?;
     let file = open.file()?;
     let listing = file.listing.as_mut().ok_or(NtStatus::INTERNAL_ERROR)?;
+    let names = next(listing, query)?.into_iter().map(|entry| entry.name);
+    let work = FileWork::Look {
+        file: file.token,
+        names: names.collect(),
+    };
+    Step::work(work, move |state, result| {
+        let FileDone::Entries(entries) = result? else {
+            return Err(NtStatus::INTERNAL_ERROR);
+        };
+        match entries.is_empty() {
+            true => look(state, query),
+            false => answer(&entries, query),
+        }
+    })
+}
+
+/// Takes from the listing what fits into one answer.
+fn next(listing: &mut Listing, query: Query) -> Result<Vec<Entry>, NtStatus> {
     if listing.left.is_empty() {
         let began = std::mem::replace(&mut listing.began, true);
         return Err(if began {
@@ -92,18 +112,32 @@ fn next(state: &mut State, query: Query) -> Result<Step, NtStatus> {
     }
     let mut list =
         ListWriter::new(query.class, query.length_max).ok_or(NtStatus::INVALID_INFO_CLASS)?;
-    while let Some(entry) = listing.left.last() {
-        if !list.push(&directory_entry(entry)) {
+    let mut taken = Vec::new();
+    while let Some(entry) = listing.left.pop() {
+        if !list.push(&directory_entry(&entry)) {
+            listing.left.push(entry);
             break;
         }
-        listing.left.pop();
+        taken.push(entry);
         listing.began = true;
         if query.single {
             break;
         }
     }
-    if list.is_empty() {
-        return Err(NtStatus::INFO_LENGTH_MISMATCH);
+    match taken.is_empty() {
+        true => Err(NtStatus::INFO_LENGTH_MISMATCH),
+        false => Ok(taken),
+    }
+}
+
+fn answer(entries: &[Entry], query: Query) -> Result<Step, NtStatus> {
+    let mut list =
+        ListWriter::new(query.class, query.length_max).ok_or(NtStatus::INVALID_INFO_CLASS)?;
+    for entry in entries {
+        // What was taken for this answer fits: an entry's length is that of its name.
+        if !list.push(&directory_entry(entry)) {
+            return Err(NtStatus::INTERNAL_ERROR);
+        }
     }
     Step::body(&query_directory::Response {
         buffer: list.into_bytes(),

@@ -55,10 +55,8 @@ pub(crate) fn lock(state: &mut State, request: &Request<'_>) -> Result<Step, NtS
 
 /// How many of the ranges, up to the first that is none, are legal to unlock.
 fn unlocks(locks: &[LockElement]) -> usize {
-    let locking = LockFlags::SHARED_LOCK | LockFlags::EXCLUSIVE_LOCK;
-    let is_unlock = |lock: &&LockElement| {
-        lock.flags.contains(LockFlags::UNLOCK) && !lock.flags.intersects(locking)
-    };
+    // MS-SMB2 2.2.26.1: no other flag goes with it.
+    let is_unlock = |lock: &&LockElement| lock.flags == LockFlags::UNLOCK;
     locks.iter().take_while(is_unlock).count()
 }
 
@@ -111,7 +109,7 @@ mod tests {
     fn an_unlock_locks_nothing() {
         let unlock = LockFlags::UNLOCK;
         let at_once = unlock | LockFlags::FAIL_IMMEDIATELY;
-        assert_eq!(unlocks(&locks(&[unlock, at_once])), 2);
+        assert_eq!(unlocks(&locks(&[unlock, unlock, at_once])), 2);
         assert_eq!(
             unlocks(&locks(&[unlock, LockFlags::SHARED_LOCK, unlock])),
             1

@@ -10,7 +10,7 @@ use fsrvp_wire::smb2::fscc::file::{
     FileEndOfFileInformation,
 };
 use fsrvp_wire::smb2::fscc::file_names::FileRenameInformation;
-use fsrvp_wire::smb2::fscc::{FileInfoClass, FileTime};
+use fsrvp_wire::smb2::fscc::{FileAttributes, FileInfoClass, FileTime};
 use fsrvp_wire::smb2::query_info::InfoType;
 use fsrvp_wire::smb2::set_info::{self, Response};
 use fsrvp_wire::smb2::{FileId, NtStatus};
@@ -51,7 +51,8 @@ pub(crate) fn set(state: &mut State, request: &Request<'_>) -> Result<Step, NtSt
     match class {
         FileInfoClass::FILE_BASIC_INFORMATION => {
             file.require(AccessMask::FILE_WRITE_ATTRIBUTES)?;
-            set_basic(whose, &body.buffer)
+            let is_directory = file.is_directory;
+            set_basic(whose, is_directory, &body.buffer)
         }
         FileInfoClass::FILE_RENAME_INFORMATION | FileInfoClass::FILE_RENAME_INFORMATION_EX => {
             file.require(AccessMask::DELETE)?;
@@ -89,10 +90,19 @@ fn mismatch(_: fsrvp_wire::ParseError) -> NtStatus {
     NtStatus::INFO_LENGTH_MISMATCH
 }
 
-fn set_basic(whose: Whose, buffer: &[u8]) -> Result<Step, NtStatus> {
+fn set_basic(whose: Whose, is_directory: bool, buffer: &[u8]) -> Result<Step, NtStatus> {
     let basic = FileBasicInformation::parse(buffer).map_err(mismatch)?;
+    // MS-FSA 2.1.5.14.2: what the other kind alone can be.
+    let foreign = match is_directory {
+        true => FileAttributes::TEMPORARY,
+        false => FileAttributes::DIRECTORY,
+    };
+    if basic.file_attributes.contains(foreign) {
+        return Err(NtStatus::INVALID_PARAMETER);
+    }
     let work = FileWork::SetBasic {
         file: whose.token,
+        creation_time: to_set(basic.creation_time),
         last_access_time: to_set(basic.last_access_time),
         last_write_time: to_set(basic.last_write_time),
         attributes: (basic.file_attributes.0 != 0).then_some(basic.file_attributes),

@@ -125,10 +125,20 @@ pub enum FileWork {
     PreviousVersions(FileToken),
     /// All entries of a directory. Gives [`FileDone::Entries`].
     List(FileToken),
+    /// These entries of a directory as they are now, without those that are gone. Gives
+    /// [`FileDone::Entries`].
+    Look {
+        /// The directory.
+        file: FileToken,
+        /// Their names, as listed.
+        names: Vec<String>,
+    },
     /// Changes times and attributes. Gives [`FileDone::Nothing`].
     SetBasic {
         /// The file.
         file: FileToken,
+        /// When it was made; `None` leaves it.
+        creation_time: Option<FileTime>,
         /// When it was last read; `None` leaves it.
         last_access_time: Option<FileTime>,
         /// When it was last written; `None` leaves it.

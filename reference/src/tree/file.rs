@@ -11,8 +11,9 @@ use rustix::io::Errno;
 
 use super::list::{Entry, dots, entries, metadata_in};
 use super::metadata::{
-    Attributes, FileKind, Metadata, NewTimes, set_times, through, write_attributes,
+    Attributes, FileKind, Kept, Metadata, NewTimes, read_kept, set_times, through, write_kept,
 };
+use super::name::name_to_disk;
 use super::{Access, RESOLVE, Tree, TreeError, TreePath};
 
 /// An open file, directory or symbolic link of a [`Tree`].
@@ -186,12 +187,45 @@ impl OpenFile {
         Ok(listed)
     }
 
+    /// Those of these entries that are still there, in their order, as they are now.
+    ///
+    /// # Errors
+    /// [`TreeError::NotDirectory`]
+    pub fn look(&self, names: &[String]) -> Result<Vec<Entry>, TreeError> {
+        if !self.is_directory() {
+            return Err(TreeError::NotDirectory);
+        }
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            let metadata = match name.as_str() {
+                "." | ".." => self.metadata(),
+                _ => metadata_in(self.fd.as_fd(), &name_to_disk(name)?),
+            };
+            match metadata {
+                Ok(metadata) => found.push(Entry {
+                    name: name.clone(),
+                    metadata,
+                }),
+                Err(TreeError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
     /// Sets the times that are given.
     ///
     /// # Errors
     /// What the file system says; [`TreeError::NotSupported`] for a symbolic link.
     pub fn set_times(&self, times: NewTimes) -> Result<(), TreeError> {
         self.must_not_be_link()?;
+        if let Some(created) = times.created {
+            let kept = Kept {
+                created: Some(created),
+                ..read_kept(&through(self.fd.as_fd()))
+            };
+            write_kept(self.fd.as_fd(), kept)?;
+        }
         set_times(self.fd.as_fd(), times)
     }
 
@@ -201,7 +235,11 @@ impl OpenFile {
     /// [`TreeError::NotSupported`] where the file system keeps no extended attributes.
     pub fn set_attributes(&self, attributes: Attributes) -> Result<(), TreeError> {
         self.must_not_be_link()?;
-        write_attributes(self.fd.as_fd(), attributes)
+        let kept = Kept {
+            attributes: attributes.0,
+            ..read_kept(&through(self.fd.as_fd()))
+        };
+        write_kept(self.fd.as_fd(), kept)
     }
 
     /// Where the file is now, as it lies on disk, also when others renamed it or a directory above.

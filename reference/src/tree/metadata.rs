@@ -7,7 +7,8 @@ use rustix::io::Errno;
 
 use super::TreeError;
 
-/// Where attributes lie that a file of this system does not have by itself.
+/// Where lies what a file of this system does not have by itself: the attributes, and the time of
+/// making where a client set it, both as hexadecimal numbers.
 pub(super) const ATTRIBUTES_XATTR: &str = "user.fsrvp.attributes";
 
 /// Between 1601-01-01 and 1970-01-01.
@@ -59,14 +60,20 @@ impl Attributes {
     pub const ARCHIVE: u32 = 0x0020;
     /// FILE_ATTRIBUTE_NORMAL
     pub const NORMAL: u32 = 0x0080;
+    /// FILE_ATTRIBUTE_TEMPORARY, of files only
+    pub const TEMPORARY: u32 = 0x0100;
     /// FILE_ATTRIBUTE_REPARSE_POINT; here: a symbolic link
     pub const REPARSE_POINT: u32 = 0x0400;
     /// FILE_ATTRIBUTE_NOT_CONTENT_INDEXED
     pub const NOT_CONTENT_INDEXED: u32 = 0x2000;
 
     /// The attributes that a peer may set and that are kept.
-    pub const SETTABLE: u32 =
-        Self::READONLY | Self::HIDDEN | Self::SYSTEM | Self::ARCHIVE | Self::NOT_CONTENT_INDEXED;
+    pub const SETTABLE: u32 = Self::READONLY
+        | Self::HIDDEN
+        | Self::SYSTEM
+        | Self::ARCHIVE
+        | Self::TEMPORARY
+        | Self::NOT_CONTENT_INDEXED;
 
     /// Whether any of `bits` is set.
     pub fn has(self, bits: u32) -> bool {
@@ -131,8 +138,8 @@ impl Metadata {
         let kind = kind_of(&statx);
         // Extended attributes cannot be read through a descriptor that only names the file.
         let kept = match kind {
-            FileKind::File | FileKind::Directory => read_attributes(&through(fd)),
-            FileKind::Symlink | FileKind::Special => 0,
+            FileKind::File | FileKind::Directory => read_kept(&through(fd)),
+            FileKind::Symlink | FileKind::Special => Kept::default(),
         };
         Ok(Self::from_statx(&statx, kind, kept))
     }
@@ -141,13 +148,13 @@ impl Metadata {
         StatxFlags::BASIC_STATS | StatxFlags::BTIME
     }
 
-    fn from_statx(statx: &Statx, kind: FileKind, kept: u32) -> Self {
+    fn from_statx(statx: &Statx, kind: FileKind, kept: Kept) -> Self {
         let own = match kind {
             FileKind::Directory => Attributes::DIRECTORY,
             FileKind::Symlink => Attributes::REPARSE_POINT,
             FileKind::File | FileKind::Special => 0,
         };
-        let attributes = match own | kept {
+        let attributes = match own | kept.attributes {
             0 => Attributes::NORMAL,
             some => some,
         };
@@ -168,7 +175,7 @@ impl Metadata {
             } else {
                 statx.stx_blocks.saturating_mul(512)
             },
-            created,
+            created: kept.created.unwrap_or(created),
             accessed: FileTime::from_statx(statx.stx_atime),
             written,
             changed,
@@ -190,9 +197,11 @@ impl Metadata {
     }
 }
 
-/// The times to set; `None` leaves one as it is. The birth time cannot be set on this system.
+/// The times to set; `None` leaves one as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NewTimes {
+    /// CreationTime: this system cannot set it, so it is kept beside the attributes.
+    pub created: Option<FileTime>,
     /// LastAccessTime
     pub accessed: Option<FileTime>,
     /// LastWriteTime
@@ -233,33 +242,51 @@ pub(super) fn through(fd: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
-fn read_attributes(path: &str) -> u32 {
-    let mut buffer = [0_u8; 16];
+/// What is kept in [`ATTRIBUTES_XATTR`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// Of [`Attributes::SETTABLE`].
+    pub(super) attributes: u32,
+    /// When it was made, where a client said so.
+    pub(super) created: Option<FileTime>,
+}
+
+pub(super) fn read_kept(path: &str) -> Kept {
+    let mut buffer = [0_u8; 32];
     let length = match rustix::fs::getxattr(path, ATTRIBUTES_XATTR, &mut buffer) {
         Ok(length) => length,
-        // No attributes were ever set, or this file system keeps none.
-        Err(_) => return 0,
+        // Nothing was ever set, or this file system keeps none.
+        Err(_) => return Kept::default(),
     };
     let text = buffer
         .get(..length)
         .and_then(|bytes| std::str::from_utf8(bytes).ok());
-    let bits = text.and_then(|text| u32::from_str_radix(text, 16).ok());
-    bits.unwrap_or(0) & Attributes::SETTABLE
+    let mut words = text.unwrap_or_default().split(' ');
+    let bits = words
+        .next()
+        .and_then(|text| u32::from_str_radix(text, 16).ok());
+    let created = words
+        .next()
+        .and_then(|text| u64::from_str_radix(text, 16).ok());
+    Kept {
+        attributes: bits.unwrap_or(0) & Attributes::SETTABLE,
+        created: created.map(FileTime),
+    }
 }
 
-pub(super) fn write_attributes(
-    fd: BorrowedFd<'_>,
-    attributes: Attributes,
-) -> Result<(), TreeError> {
+pub(super) fn write_kept(fd: BorrowedFd<'_>, kept: Kept) -> Result<(), TreeError> {
     let path = through(fd);
-    let kept = attributes.0 & Attributes::SETTABLE;
-    if kept == 0 {
-        return match rustix::fs::removexattr(&path, ATTRIBUTES_XATTR) {
-            Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
-            Err(error) => Err(error.into()),
-        };
-    }
-    let text = format!("{kept:x}");
+    let attributes = kept.attributes & Attributes::SETTABLE;
+    let text = match kept.created {
+        Some(created) => format!("{attributes:x} {:x}", created.0),
+        None if attributes == 0 => {
+            return match rustix::fs::removexattr(&path, ATTRIBUTES_XATTR) {
+                Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
+                Err(error) => Err(error.into()),
+            };
+        }
+        None => format!("{attributes:x}"),
+    };
     Ok(rustix::fs::setxattr(
         &path,
         ATTRIBUTES_XATTR,
