@@ -15,7 +15,7 @@ mod security;
 pub use file::ShareFile;
 pub use gate::{Freeze, StillBusy, WRITER_WAIT_MAX};
 pub use handles::{
-    Claim, Claims, FileKey, Handles, LOCKS_MAX, LockKind, LockRange, LockWait, Removal, Wish,
+    Claim, Claims, FileKey, Going, Handles, LOCKS_MAX, LockKind, LockRange, LockWait, Removal, Wish,
 };
 pub use security::{Descriptor, NotADescriptor};
 

@@ -6,7 +6,7 @@ use super::gate::WritePermit;
 use super::{Rights, Share};
 use crate::tree::{
     Attributes, CreateAction, Disposition, Entry, FileKind, Metadata, NewTimes, OpenFile,
-    OpenOptions, TreeError, TreePath,
+    OpenOptions, Stream, StreamName, TreeError, TreePath,
 };
 
 /// A handle on a share. Whatever changes something goes through the share's gate, so it does not
@@ -123,6 +123,30 @@ impl ShareFile {
         self.reading()?.metadata()
     }
 
+    /// See [`OpenFile::contents`].
+    ///
+    /// # Errors
+    /// [`TreeError::ShareGone`] and those of the tree.
+    pub fn contents(&self) -> Result<Metadata, TreeError> {
+        self.reading()?.contents()
+    }
+
+    /// See [`OpenFile::stream`].
+    ///
+    /// # Errors
+    /// [`TreeError::ShareGone`]
+    pub fn stream(&self) -> Result<Option<StreamName>, TreeError> {
+        Ok(self.reading()?.stream())
+    }
+
+    /// See [`OpenFile::streams`].
+    ///
+    /// # Errors
+    /// [`TreeError::ShareGone`] and those of the tree.
+    pub fn streams(&self) -> Result<Vec<Stream>, TreeError> {
+        self.reading()?.streams()
+    }
+
     /// See [`OpenFile::path`].
     ///
     /// # Errors
@@ -235,6 +259,14 @@ impl ShareFile {
     /// As for a write.
     pub fn rename(&self, to: &TreePath, replace: bool) -> Result<(), TreeError> {
         self.changing(|file| file.rename(to, replace))
+    }
+
+    /// See [`OpenFile::remove_file`].
+    ///
+    /// # Errors
+    /// As for a write.
+    pub fn remove_file(&self) -> Result<(), TreeError> {
+        self.changing(OpenFile::remove_file)
     }
 
     /// See [`OpenFile::remove`].

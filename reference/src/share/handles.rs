@@ -11,7 +11,7 @@ pub use lock::{LOCKS_MAX, LockKind, LockRange, LockWait};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::tree::{Metadata, TreeError};
+use crate::tree::{Metadata, StreamName, TreeError};
 use lock::Locks;
 
 /// Which file, or which of its streams, is held.
@@ -19,17 +19,28 @@ use lock::Locks;
 pub struct FileKey {
     device: u64,
     file_id: u64,
+    /// Empty for the contents.
     stream: String,
 }
 
 impl FileKey {
-    /// The file that `metadata` describes.
-    pub fn of(metadata: &Metadata) -> Self {
+    /// The file that `metadata` describes, or this stream of it.
+    pub fn of(metadata: &Metadata, stream: Option<&StreamName>) -> Self {
         Self {
             device: metadata.device,
             file_id: metadata.file_id,
-            stream: String::new(),
+            stream: stream.map(StreamName::folded).unwrap_or_default(),
         }
+    }
+}
+
+impl FileKey {
+    /// The file itself, where this is a stream of it.
+    fn file(&self) -> Option<Self> {
+        (!self.stream.is_empty()).then(|| Self {
+            stream: String::new(),
+            ..self.clone()
+        })
     }
 }
 
@@ -75,17 +86,19 @@ pub struct Wish {
     pub empties: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Holder {
     id: u64,
     access: Claims,
     sharing: Claims,
 }
 
-/// One file, as long as anybody holds it.
+/// One file or stream, as long as anybody holds it; a file also for as long as its streams are.
 #[derive(Debug, Default)]
 struct Held {
     holders: Vec<Holder>,
+    /// The handles on streams of the file.
+    on_streams: Vec<Holder>,
     delete_pending: bool,
     locks: Locks,
 }
@@ -99,6 +112,10 @@ impl Held {
     fn admits(&self, wish: &Wish) -> Result<(), TreeError> {
         if self.delete_pending {
             return Err(TreeError::DeletePending);
+        }
+        // With a file its streams go: none of their handles may stand against it.
+        if wish.access.delete && self.on_streams.iter().any(|other| !other.sharing.delete) {
+            return Err(TreeError::SharingViolation);
         }
         let wanted = Claims {
             write: wish.access.write || wish.empties,
@@ -117,12 +134,45 @@ impl Held {
             Err(TreeError::SharingViolation)
         }
     }
+
+    /// The same for a handle on a stream of this file.
+    fn admits_on_stream(&self, wish: &Wish) -> Result<(), TreeError> {
+        if self.delete_pending {
+            return Err(TreeError::DeletePending);
+        }
+        match self.holders.iter().any(|holder| holder.access.delete) && !wish.sharing.delete {
+            true => Err(TreeError::SharingViolation),
+            false => Ok(()),
+        }
+    }
+
+    fn is_free(&self) -> bool {
+        self.holders.is_empty() && self.on_streams.is_empty()
+    }
 }
 
 #[derive(Debug, Default)]
 struct Table {
     files: HashMap<FileKey, Arc<Mutex<Held>>>,
     last_id: u64,
+}
+
+impl Table {
+    fn held(&mut self, key: &FileKey) -> Arc<Mutex<Held>> {
+        Arc::clone(self.files.entry(key.clone()).or_default())
+    }
+
+    fn admits(
+        &mut self,
+        key: &FileKey,
+        file: Option<&FileKey>,
+        wish: &Wish,
+    ) -> Result<(), TreeError> {
+        if let Some(file) = file {
+            locked(&self.held(file)).admits_on_stream(wish)?;
+        }
+        locked(&self.held(key)).admits(wish)
+    }
 }
 
 /// All files that the server has open.
@@ -140,21 +190,35 @@ impl Handles {
     /// [`TreeError::SharingViolation`] when another handle does not allow it, or the wish does
     /// not allow what another one does; [`TreeError::DeletePending`] for a file that goes.
     pub fn claim(self: &Arc<Self>, key: FileKey, wish: &Wish) -> Result<Claim, TreeError> {
+        let file = key.file();
         let mut table = locked(&self.0);
-        let held = table.files.entry(key.clone()).or_default();
-        let held = Arc::clone(held);
-        locked(&held).admits(wish)?;
+        let admitted = table.admits(&key, file.as_ref(), wish);
+        if let Err(refused) = admitted {
+            drop(table);
+            self.forget(&key);
+            if let Some(file) = &file {
+                self.forget(file);
+            }
+            return Err(refused);
+        }
         table.last_id += 1;
         let id = table.last_id;
-        locked(&held).holders.push(Holder {
+        let holder = Holder {
             id,
             access: wish.access,
             sharing: wish.sharing,
-        });
+        };
+        let file = file.map(|key| (table.held(&key), key));
+        if let Some((held, _)) = &file {
+            locked(held).on_streams.push(holder.clone());
+        }
+        let held = table.held(&key);
+        locked(&held).holders.push(holder);
         Ok(Claim {
             handles: Arc::clone(self),
             key,
             held,
+            file,
             id,
         })
     }
@@ -163,7 +227,7 @@ impl Handles {
     pub fn is_open(&self, key: &FileKey) -> bool {
         let table = locked(&self.0);
         let held = table.files.get(key);
-        held.is_some_and(|held| !locked(held).holders.is_empty())
+        held.is_some_and(|held| !locked(held).is_free())
     }
 
     fn forget(&self, key: &FileKey) {
@@ -171,7 +235,7 @@ impl Handles {
         let is_free = table
             .files
             .get(key)
-            .is_some_and(|held| locked(held).holders.is_empty());
+            .is_some_and(|held| locked(held).is_free());
         if is_free {
             table.files.remove(key);
         }
@@ -184,6 +248,8 @@ pub struct Claim {
     handles: Arc<Handles>,
     key: FileKey,
     held: Arc<Mutex<Held>>,
+    /// The file, where this is a hold of a stream.
+    file: Option<(Arc<Mutex<Held>>, FileKey)>,
     id: u64,
 }
 
@@ -209,16 +275,33 @@ impl Claim {
         held.holders.retain(|holder| holder.id != self.id);
         held.delete_pending |= delete;
         held.locks.release(self.id);
-        let is_last = held.holders.is_empty();
-        let goes = is_last && held.delete_pending;
+        let goes = held.is_free() && held.delete_pending;
         drop(held);
+        if self.leave_file() {
+            return Some(Removal(self, Going::File));
+        }
         if goes {
-            return Some(Removal(self));
+            return Some(Removal(self, Going::Own));
         }
-        if is_last {
-            self.handles.forget(&self.key);
-        }
+        self.forget();
         None
+    }
+
+    /// A hold of a stream ends: whether the file goes now, which waited for it.
+    fn leave_file(&self) -> bool {
+        let Some((file, _)) = &self.file else {
+            return false;
+        };
+        let mut file = locked(file);
+        file.on_streams.retain(|holder| holder.id != self.id);
+        file.is_free() && file.delete_pending
+    }
+
+    fn forget(&self) {
+        self.handles.forget(&self.key);
+        if let Some((_, file)) = &self.file {
+            self.handles.forget(file);
+        }
     }
 
     /// MS-FSA 2.1.4.10: whether a lock forbids this handle to read there.
@@ -275,15 +358,35 @@ impl Drop for Claim {
     }
 }
 
-/// A file without handles that is being removed; nobody opens it meanwhile.
+/// What goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Going {
+    /// What the hold was of: a file, or a stream.
+    Own,
+    /// The whole file, by the last hold of one of its streams.
+    File,
+}
+
+/// A file or stream without handles that is being removed; nobody opens it meanwhile.
 #[derive(Debug)]
 #[must_use = "the file must be removed while it lives"]
-pub struct Removal<'a>(&'a Claim);
+pub struct Removal<'a>(&'a Claim, Going);
+
+impl Removal<'_> {
+    /// What is to be removed.
+    pub fn what(&self) -> Going {
+        self.1
+    }
+}
 
 impl Drop for Removal<'_> {
     fn drop(&mut self) {
-        locked(&self.0.held).delete_pending = false;
-        self.0.handles.forget(&self.0.key);
+        let claim = self.0;
+        locked(&claim.held).delete_pending = false;
+        if let (Some((file, _)), Going::File) = (&claim.file, self.1) {
+            locked(file).delete_pending = false;
+        }
+        claim.forget();
     }
 }
 
@@ -404,5 +507,54 @@ mod tests {
         let refused = handles.claim(key(1), &wish(READ, NOTHING)).unwrap();
         drop(refused);
         assert!(locked(&handles.0).files.is_empty());
+    }
+
+    fn stream(name: &str) -> FileKey {
+        FileKey {
+            stream: name.to_owned(),
+            ..key(1)
+        }
+    }
+
+    #[test]
+    fn streams_mind_their_own_kind_and_stand_only_against_a_delete() {
+        const DELETE: Claims = Claims {
+            delete: true,
+            ..NOTHING
+        };
+        let handles = Arc::new(Handles::default());
+        let claim = |key, access, sharing| handles.claim(key, &wish(access, sharing));
+        let one = claim(stream("A"), WRITE, NOTHING).unwrap();
+        assert!(claim(stream("A"), WRITE, NOTHING).is_err());
+        assert!(claim(stream("B"), WRITE, NOTHING).is_ok());
+        assert!(claim(key(1), WRITE, NOTHING).is_ok());
+        assert!(claim(key(1), DELETE, Claims::ALL).is_err());
+        assert!(handles.is_open(&key(1)));
+        drop(one);
+        let deleter = claim(key(1), DELETE, Claims::ALL).unwrap();
+        assert!(claim(stream("A"), READ, READ).is_err());
+        assert!(claim(stream("A"), READ, Claims::ALL).is_ok());
+        drop(deleter);
+        assert!(locked(&handles.0).files.is_empty());
+    }
+
+    #[test]
+    fn a_file_that_goes_waits_for_its_streams() {
+        let handles = Arc::new(Handles::default());
+        let claim = |key| handles.claim(key, &wish(READ, Claims::ALL));
+        let (file, one) = (claim(key(1)).unwrap(), claim(stream("A")).unwrap());
+        assert!(file.release(true).is_none());
+        for key in [key(1), stream("A"), stream("B")] {
+            assert!(matches!(claim(key), Err(TreeError::DeletePending)));
+        }
+        let removal = one.release(false).expect("the last one");
+        assert_eq!(removal.what(), Going::File);
+        drop(removal);
+        assert!(locked(&handles.0).files.is_empty());
+        let gone = claim(stream("A"))
+            .unwrap()
+            .release(true)
+            .map(|removal| removal.what());
+        assert_eq!(gone, Some(Going::Own));
     }
 }

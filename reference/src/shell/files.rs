@@ -4,7 +4,8 @@ use super::handle::{Handle, check_delete, wish};
 use crate::share::{FileKey, Rights, Share, ShareFile, ShareKind, ShareTable};
 use crate::smb::limits;
 use crate::smb::work::{
-    Entry, FileDone, FileInfo, FileResult, FileToken, FileWork, OpenWork, TreeToken, Volume,
+    Entry, FileDone, FileInfo, FileResult, FileToken, FileWork, OpenWork, StreamInfo, TreeToken,
+    Volume,
 };
 use crate::tree::{
     self, Access, Attributes, Disposition, Metadata, NewTimes, OpenOptions, TreeError, TreePath,
@@ -177,6 +178,10 @@ impl Files {
                 let entries = self.file(file)?.file.list().map_err(status)?;
                 Ok(FileDone::Entries(entries.iter().map(entry).collect()))
             }
+            FileWork::Streams(file) => {
+                let file = self.file(file)?;
+                Ok(FileDone::Streams(streams(&file.file).map_err(status)?))
+            }
             FileWork::Look { file, names } => {
                 let entries = self.file(file)?.file.look(&names).map_err(status)?;
                 Ok(FileDone::Entries(entries.iter().map(entry).collect()))
@@ -334,7 +339,9 @@ impl Files {
             tree::CreateAction::Superseded | tree::CreateAction::Overwritten
         );
         let handles = self.shares.handles();
-        let claim = handles.claim(FileKey::of(&metadata), &wish(open, granted_access, empties));
+        let stream = file.stream().map_err(status)?;
+        let key = FileKey::of(&metadata, stream.as_ref());
+        let claim = handles.claim(key, &wish(open, granted_access, empties));
         let claim = claim.map_err(status)?;
         let metadata = file.metadata().map_err(status)?;
         if metadata.links == 0 {
@@ -499,6 +506,22 @@ pub(super) fn info(metadata: &Metadata) -> FileInfo {
         links: metadata.links,
         delete_pending: false,
     }
+}
+
+/// The contents, where it is a file, and then the named streams.
+fn streams(file: &ShareFile) -> Result<Vec<StreamInfo>, TreeError> {
+    let contents = file.contents()?;
+    let contents = (!contents.is_directory()).then(|| StreamInfo {
+        name: String::new(),
+        size: contents.size,
+        allocation_size: contents.allocation,
+    });
+    let named = file.streams()?.into_iter().map(|stream| StreamInfo {
+        name: stream.name.text().to_owned(),
+        size: stream.size,
+        allocation_size: stream.size,
+    });
+    Ok(contents.into_iter().chain(named).collect())
 }
 
 fn entry(entry: &tree::Entry) -> Entry {

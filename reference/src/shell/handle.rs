@@ -1,7 +1,7 @@
 //! An open file with what it holds against the others: share modes, locks, the mark to delete.
 
 use super::files::status;
-use crate::share::{Claim, Claims, FileKey, Handles, LockKind, LockRange, ShareFile, Wish};
+use crate::share::{Claim, Claims, FileKey, Going, Handles, LockKind, LockRange, ShareFile, Wish};
 use crate::smb::work::{FileInfo, OpenWork};
 use crate::tree::{Attributes, TreeError, TreePath};
 use fsrvp_wire::smb2::NtStatus;
@@ -46,7 +46,7 @@ impl Handle {
         replace: bool,
     ) -> Result<(), TreeError> {
         if replace && let Ok(other) = self.file.share().metadata(to) {
-            let other = FileKey::of(&other);
+            let other = FileKey::of(&other, to.stream());
             if other != key(&self.file)? && handles.is_open(&other) {
                 return Err(TreeError::AccessDenied);
             }
@@ -89,7 +89,11 @@ impl Handle {
     /// Ends it; removes the file where it goes with this handle.
     pub(super) fn close(&self) {
         if let Some(removal) = self.claim.release(self.delete_on_close) {
-            if let Err(error) = self.file.remove() {
+            let removed = match removal.what() {
+                Going::Own => self.file.remove(),
+                Going::File => self.file.remove_file(),
+            };
+            if let Err(error) = removed {
                 tracing::debug!(%error, "delete on close failed");
             }
             drop(removal);
@@ -135,7 +139,7 @@ pub(super) fn wish(open: &OpenWork, granted: AccessMask, empties: bool) -> Wish 
 
 /// Which file it is.
 fn key(file: &ShareFile) -> Result<FileKey, TreeError> {
-    Ok(FileKey::of(&file.metadata()?))
+    Ok(FileKey::of(&file.metadata()?, file.stream()?.as_ref()))
 }
 
 /// MS-FSA 2.1.5.14.3: whether a file may be marked to go.

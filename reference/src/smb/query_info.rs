@@ -6,7 +6,7 @@ use super::reply::{Reply, Step};
 use super::security_descriptor;
 use super::short_name;
 use super::state::State;
-use super::work::{FileDone, FileInfo, FileWork, Volume};
+use super::work::{FileDone, FileInfo, FileWork, StreamInfo, Volume};
 use fsrvp_wire::smb2::create::{AccessMask, CreateOptions};
 use fsrvp_wire::smb2::fscc::file::{
     FileAccessInformation, FileAlignmentInformation, FileAttributeTagInformation,
@@ -55,6 +55,9 @@ pub(crate) fn query(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
             let class = FileInfoClass(body.file_info_class);
             check_class(class)?;
             check_access(&file, class)?;
+            if class == FileInfoClass::FILE_STREAM_INFORMATION {
+                return streams(&file, length_max);
+            }
             Step::work(FileWork::Info(file.token), move |_, result| {
                 let FileDone::Info(info) = result? else {
                     return Err(NtStatus::INTERNAL_ERROR);
@@ -195,7 +198,6 @@ fn file_class(class: FileInfoClass, file: &OpenFile, info: &FileInfo) -> Result<
             open_ended(short_name::of(&file.path)?.emit())
         }
         FileInfoClass::FILE_ALL_INFORMATION => open_ended(all(file, info).emit()),
-        FileInfoClass::FILE_STREAM_INFORMATION => open_ended(streams(info)),
         FileInfoClass::FILE_NETWORK_OPEN_INFORMATION => fixed(network_open(info).emit()),
         FileInfoClass::FILE_ATTRIBUTE_TAG_INFORMATION => {
             let tag = FileAttributeTagInformation {
@@ -282,16 +284,35 @@ fn all(file: &OpenFile, info: &FileInfo) -> FileAllInformation {
     }
 }
 
-/// A file has the one nameless stream, a directory none.
-fn streams(info: &FileInfo) -> Vec<u8> {
-    if info.is_directory() {
-        return Vec::new();
-    }
-    FileStreamInformation::emit_list(&[FileStreamInformation {
-        stream_size: info.end_of_file,
+/// MS-FSCC 2.4.49: of all streams of the file, whichever of them is open. As many as there is room
+/// for: part of one tells nothing.
+fn streams(file: &OpenFile, length_max: usize) -> Result<Step, NtStatus> {
+    Step::work(FileWork::Streams(file.token), move |_, result| {
+        let FileDone::Streams(streams) = result? else {
+            return Err(NtStatus::INTERNAL_ERROR);
+        };
+        let mut list: Vec<_> = streams.iter().map(stream).collect();
+        let mut buffer = FileStreamInformation::emit_list(&list);
+        let mut status = NtStatus::SUCCESS;
+        while buffer.len() > length_max {
+            status = NtStatus::BUFFER_OVERFLOW;
+            list.pop();
+            buffer = FileStreamInformation::emit_list(&list);
+        }
+        let body = query_info::Response {
+            buffer,
+            ..query_info::Response::default()
+        };
+        Ok(Step::Done(Reply::new(status, &body)))
+    })
+}
+
+fn stream(info: &StreamInfo) -> FileStreamInformation {
+    FileStreamInformation {
+        stream_size: info.size,
         stream_allocation_size: info.allocation_size,
-        stream_name: "::$DATA".into(),
-    }])
+        stream_name: format!(":{}:$DATA", info.name).as_str().into(),
+    }
 }
 
 fn network_open(info: &FileInfo) -> FileNetworkOpenInformation {
@@ -381,7 +402,8 @@ fn device(volume: &Volume) -> FileFsDeviceInformation {
 fn attributes(volume: &Volume) -> FileFsAttributeInformation {
     let mut flags = FileSystemAttributes::CASE_SENSITIVE_SEARCH
         | FileSystemAttributes::CASE_PRESERVED_NAMES
-        | FileSystemAttributes::UNICODE_ON_DISK;
+        | FileSystemAttributes::UNICODE_ON_DISK
+        | FileSystemAttributes::NAMED_STREAMS;
     if volume.read_only {
         flags |= FileSystemAttributes::READ_ONLY_VOLUME;
     }

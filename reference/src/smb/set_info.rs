@@ -146,7 +146,15 @@ fn rename(whose: Whose, class: FileInfoClass, buffer: &[u8]) -> Result<Step, NtS
         let open = state
             .opens
             .get(whose.file_id, whose.session_id, whose.tree_id)?;
-        open.file()?.path = path;
+        let file = open.file()?;
+        file.path = match path.starts_with(':') {
+            // Only the stream has another name.
+            true => {
+                let base = file.path.split(':').next().unwrap_or_default();
+                format!("{base}{path}")
+            }
+            false => path,
+        };
         Step::body(&Response {})
     })
 }

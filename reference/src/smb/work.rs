@@ -125,6 +125,8 @@ pub enum FileWork {
     PreviousVersions(FileToken),
     /// All entries of a directory. Gives [`FileDone::Entries`].
     List(FileToken),
+    /// The streams of a file. Gives [`FileDone::Streams`].
+    Streams(FileToken),
     /// These entries of a directory as they are now, without those that are gone. Gives
     /// [`FileDone::Entries`].
     Look {
@@ -244,6 +246,8 @@ pub enum FileDone {
     Info(FileInfo),
     /// What the volume is.
     Volume(Volume),
+    /// What streams a file has.
+    Streams(Vec<StreamInfo>),
     /// What the directory holds, `.` and `..` first.
     Entries(Vec<Entry>),
 }
@@ -281,6 +285,17 @@ impl FileInfo {
     pub fn is_directory(&self) -> bool {
         self.attributes.contains(FileAttributes::DIRECTORY)
     }
+}
+
+/// One stream of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// Its name; empty for the contents themselves.
+    pub name: String,
+    /// Its length, in bytes.
+    pub size: u64,
+    /// Room on the volume, in bytes.
+    pub allocation_size: u64,
 }
 
 /// One name in a directory.

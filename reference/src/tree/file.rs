@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FallocateFlags, RenameFlags};
@@ -14,18 +14,21 @@ use super::metadata::{
     Attributes, FileKind, Kept, Metadata, NewTimes, read_kept, set_times, through, write_kept,
 };
 use super::name::name_to_disk;
+use super::stream::{self, StreamName};
 use super::{Access, RESOLVE, Tree, TreeError, TreePath};
 
-/// An open file, directory or symbolic link of a [`Tree`].
+/// An open file, directory, symbolic link or named stream of a [`Tree`].
 ///
 /// It means the same file for as long as it lives, also after others renamed or removed it.
 #[derive(Debug)]
 pub struct OpenFile {
     tree: Arc<Tree>,
-    fd: OwnedFd,
+    pub(super) fd: OwnedFd,
     opened_as: TreePath,
     kind: FileKind,
-    access: Access,
+    pub(super) access: Access,
+    /// The stream that is meant; `None` for the contents themselves. A rename changes it.
+    pub(super) stream: Option<Mutex<StreamName>>,
 }
 
 impl OpenFile {
@@ -42,17 +45,26 @@ impl OpenFile {
             opened_as,
             kind,
             access,
+            stream: None,
         }
     }
 
     /// What it is.
     pub fn kind(&self) -> FileKind {
+        match self.stream {
+            Some(_) => FileKind::File,
+            None => self.kind,
+        }
+    }
+
+    /// What the file is that a handle on a stream belongs to.
+    pub(super) fn kind_of_file(&self) -> FileKind {
         self.kind
     }
 
     /// Whether it is a directory.
     pub fn is_directory(&self) -> bool {
-        self.kind == FileKind::Directory
+        self.kind() == FileKind::Directory
     }
 
     /// What is known about it now.
@@ -60,7 +72,11 @@ impl OpenFile {
     /// # Errors
     /// When the file system does not answer.
     pub fn metadata(&self) -> Result<Metadata, TreeError> {
-        Metadata::of_fd(self.fd.as_fd())
+        let metadata = Metadata::of_fd(self.fd.as_fd())?;
+        match self.stream() {
+            Some(name) => self.metadata_of_stream(&name, metadata),
+            None => Ok(metadata),
+        }
     }
 
     /// Up to `length` bytes from `offset`; fewer at the end of the file, none behind it.
@@ -71,6 +87,9 @@ impl OpenFile {
         self.must_be_file()?;
         if !self.access.read {
             return Err(TreeError::AccessDenied);
+        }
+        if let Some(name) = self.stream() {
+            return stream::read(self.fd.as_fd(), &name, offset, length);
         }
         // Filled by the reads alone: room for the longest read is not written twice.
         let mut bytes = Vec::with_capacity(length);
@@ -99,6 +118,9 @@ impl OpenFile {
     pub fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), TreeError> {
         self.must_be_file()?;
         self.must_write()?;
+        if let Some(name) = self.stream() {
+            return stream::write(self.fd.as_fd(), &name, offset, bytes);
+        }
         let mut rest = bytes;
         let mut at = offset;
         while !rest.is_empty() {
@@ -121,6 +143,9 @@ impl OpenFile {
     /// # Errors
     /// When the file system cannot.
     pub fn flush(&self) -> Result<(), TreeError> {
+        if self.stream.is_some() && self.access != Access::default() {
+            return stream::flush(self.fd.as_fd());
+        }
         if self.kind == FileKind::File && self.access != Access::default() {
             rustix::fs::fsync(self.fd.as_fd())?;
         }
@@ -137,6 +162,9 @@ impl OpenFile {
         if i64::try_from(size).is_err() {
             return Err(TreeError::OutOfRange);
         }
+        if let Some(name) = self.stream() {
+            return stream::set_size(self.fd.as_fd(), &name, size);
+        }
         Ok(rustix::fs::ftruncate(self.fd.as_fd(), size)?)
     }
 
@@ -149,6 +177,9 @@ impl OpenFile {
         self.must_write()?;
         if allocation <= self.metadata()?.size {
             return self.set_size(allocation);
+        }
+        if self.stream.is_some() {
+            return Ok(());
         }
         match rustix::fs::fallocate(self.fd.as_fd(), FallocateFlags::KEEP_SIZE, 0, allocation) {
             Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),
@@ -164,10 +195,17 @@ impl OpenFile {
     /// As for a write, but the handle need not be opened to write.
     pub fn overwrite(&self, attributes: Attributes) -> Result<(), TreeError> {
         self.must_be_file()?;
+        if let Some(name) = self.stream() {
+            return stream::set_size(self.fd.as_fd(), &name, 0);
+        }
         let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC;
         let path = through(self.fd.as_fd());
         let writable = rustix::fs::open(path, flags, rustix::fs::Mode::empty())?;
         rustix::fs::ftruncate(writable, 0)?;
+        // MS-FSA 2.1.5.1.2: what it had besides goes with its contents.
+        for stream in self.streams()? {
+            stream::remove(self.fd.as_fd(), &stream.name)?;
+        }
         match self.set_attributes(attributes) {
             Ok(()) | Err(TreeError::NotSupported) => Ok(()),
             Err(error) => Err(error),
@@ -275,6 +313,9 @@ impl OpenFile {
     /// [`TreeError::AlreadyExists`], [`TreeError::AccessDenied`] for the root or a directory in
     /// the way, [`TreeError::PathNotFound`].
     pub fn rename(&self, to: &TreePath, replace: bool) -> Result<(), TreeError> {
+        if self.stream.is_some() || to.stream().is_some() {
+            return self.rename_stream(to, replace);
+        }
         let (from_parent, from_name) = self.place()?;
         let (to_parent, found_name) = self.tree.parent_of(to)?;
         let (_, wanted_name) = to.split_last().ok_or(TreeError::AccessDenied)?;
@@ -314,8 +355,22 @@ impl OpenFile {
         if self.metadata()?.attributes.has(Attributes::READONLY) {
             return Err(TreeError::AccessDenied);
         }
+        match self.stream() {
+            Some(name) => stream::remove(self.fd.as_fd(), &name),
+            None => self.remove_file(),
+        }
+    }
+
+    /// As [`OpenFile::remove`] for the file itself, also by a handle on a stream of it.
+    ///
+    /// # Errors
+    /// As for [`OpenFile::remove`].
+    pub fn remove_file(&self) -> Result<(), TreeError> {
+        if self.contents()?.attributes.has(Attributes::READONLY) {
+            return Err(TreeError::AccessDenied);
+        }
         let (parent, name) = self.place()?;
-        let flags = if self.is_directory() {
+        let flags = if self.kind == FileKind::Directory {
             AtFlags::REMOVEDIR
         } else {
             AtFlags::empty()
@@ -343,14 +398,14 @@ impl OpenFile {
         let parent =
             rustix::fs::openat2(self.tree.root(), parent.to_relative(), flags, mode, RESOLVE)?;
         // What lies under the name must still be this file, or another one would be hit.
-        if !metadata_in(parent.as_fd(), name)?.is_same_file(&self.metadata()?) {
+        if !metadata_in(parent.as_fd(), name)?.is_same_file(&self.contents()?) {
             return Err(TreeError::NotFound);
         }
         Ok((parent, name.clone()))
     }
 
     fn must_be_file(&self) -> Result<(), TreeError> {
-        match self.kind {
+        match self.kind() {
             FileKind::File => Ok(()),
             FileKind::Directory => Err(TreeError::IsDirectory),
             FileKind::Symlink => Err(TreeError::Symlink),

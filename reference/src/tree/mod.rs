@@ -19,6 +19,8 @@ mod list;
 mod metadata;
 mod name;
 mod open;
+mod stream;
+mod streamed;
 mod volume;
 
 pub use error::TreeError;
@@ -27,6 +29,7 @@ pub use list::Entry;
 pub use metadata::{Attributes, FileKind, FileTime, Metadata, NewTimes};
 pub use name::{COMPONENT_BYTES_MAX, TreePath, name_from_disk, name_to_disk};
 pub use open::{Access, CreateAction, Disposition, OpenOptions, Opened, Wanted};
+pub use stream::{Stream, StreamName};
 pub use volume::{VolumeInfo, file_store_of};
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

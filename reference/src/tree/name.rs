@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use super::stream::Suffix;
 use super::{TreeError, is_hidden};
 
 /// The longest component on disk, as Linux file systems have it.
@@ -81,6 +82,7 @@ pub fn name_to_disk(shown: &str) -> Result<OsString, TreeError> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TreePath {
     components: Vec<OsString>,
+    pub(super) suffix: Option<Suffix>,
 }
 
 impl TreePath {
@@ -99,15 +101,28 @@ impl TreePath {
     /// # Errors
     /// [`TreeError::NameInvalid`]
     pub fn parse(text: &str) -> Result<Self, TreeError> {
-        let text = text.strip_suffix('\\').unwrap_or(text);
+        let last = text.rfind('\\').map_or(0, |at| at + 1);
+        let colon = text.get(last..).and_then(|name| name.find(':'));
+        let (text, suffix) = match colon.and_then(|at| text.split_at_checked(last + at)) {
+            Some((text, suffix)) => (text, Some(Suffix::parse(suffix.get(1..).unwrap_or(""))?)),
+            None => (text.strip_suffix('\\').unwrap_or(text), None),
+        };
         if text.is_empty() {
-            return Ok(Self::default());
+            return Ok(Self {
+                components: Vec::new(),
+                suffix,
+            });
         }
         let components = text
             .split('\\')
             .map(name_to_disk)
             .collect::<Result<_, _>>()?;
-        Ok(Self { components })
+        Ok(Self { components, suffix })
+    }
+
+    /// The file that has the stream.
+    pub(super) fn without_suffix(&self) -> Self {
+        Self::from_components(self.components.clone())
     }
 
     /// The root of the share.
@@ -126,7 +141,11 @@ impl TreePath {
             .components
             .iter()
             .map(|name| name_from_disk(name.as_encoded_bytes()));
-        names.collect::<Vec<_>>().join("\\")
+        let path = names.collect::<Vec<_>>().join("\\");
+        match &self.suffix {
+            Some(suffix) => format!("{path}:{}", suffix.text()),
+            None => path,
+        }
     }
 
     /// The last component as a peer writes it; empty for the root.
@@ -137,7 +156,10 @@ impl TreePath {
     }
 
     pub(crate) fn from_components(components: Vec<OsString>) -> Self {
-        Self { components }
+        Self {
+            components,
+            suffix: None,
+        }
     }
 
     pub(crate) fn components(&self) -> &[OsString] {
@@ -164,6 +186,11 @@ impl TreePath {
             .iter()
             .any(|name| is_hidden(name.as_encoded_bytes()))
     }
+}
+
+/// Equal for names that differ in case only.
+pub(super) fn fold(name: &str) -> String {
+    name.chars().flat_map(char::to_uppercase).collect()
 }
 
 #[cfg(test)]
@@ -246,7 +273,8 @@ mod tests {
         assert!(name_to_disk(&"a".repeat(256)).is_err());
         assert!(name_to_disk(&"a".repeat(255)).is_ok());
         for path in [
-            "..\\a", "a\\..", "a\\\\b", "\\a", "a\\.", "/etc", "a:b\\c", "\\\\",
+            "a\\:b\\c", "a:b:c", "a:", "..\\a", "a\\..", "a\\\\b", "\\a", "a\\.", "/etc", "a:b\\c",
+            "\\\\",
         ] {
             assert!(TreePath::parse(path).is_err(), "{path:?} was taken");
         }
@@ -262,6 +290,9 @@ mod tests {
             assert_eq!(name_from_disk(name.as_bytes()), name);
         }
         assert_eq!(TreePath::parse("a\\b\\").unwrap().to_text(), "a\\b");
+        assert_eq!(TreePath::parse("a\\b:S:$DATA").unwrap().to_text(), "a\\b:S");
+        assert_eq!(TreePath::parse("a::$data").unwrap().to_text(), "a::$DATA");
+        assert!(TreePath::parse(":s").unwrap().stream().is_some());
         assert!(TreePath::parse("").unwrap().is_root());
         assert!(TreePath::parse("a\\.FSRVP-Copies\\x").unwrap().is_hidden());
     }

@@ -9,6 +9,8 @@ use rustix::io::Errno;
 
 use super::list::names;
 use super::metadata::{Attributes, FileKind, Metadata, through};
+use super::name::fold;
+use super::stream::{StreamName, Suffix};
 use super::{OpenFile, RESOLVE, Tree, TreeError, TreePath, name_from_disk};
 
 /// How often an open may lose against others that create and remove the same name.
@@ -158,6 +160,16 @@ impl Tree {
         path: &TreePath,
         options: &OpenOptions,
     ) -> Result<Opened, TreeError> {
+        let wanted = match &path.suffix {
+            None => options.wanted,
+            Some(Suffix::Named(stream)) => return self.open_stream(path, stream, options),
+            Some(Suffix::Contents) if options.wanted == Wanted::Directory => {
+                return Err(TreeError::NotDirectory);
+            }
+            Some(Suffix::Contents) => Wanted::File,
+            Some(Suffix::Index) => Wanted::Directory,
+        };
+        let options = &OpenOptions { wanted, ..*options };
         for _ in 0..ROUNDS_MAX {
             match self.locate(path) {
                 Ok((fd, actual)) if options.disposition != Disposition::Create => {
@@ -174,6 +186,36 @@ impl Tree {
             }
         }
         Err(TreeError::AccessDenied)
+    }
+
+    /// MS-FSA 2.1.5.1.1, 2.1.5.1.2: opens or makes a named stream; its file is made as well.
+    fn open_stream(
+        self: &Arc<Self>,
+        path: &TreePath,
+        name: &StreamName,
+        options: &OpenOptions,
+    ) -> Result<Opened, TreeError> {
+        if options.wanted == Wanted::Directory {
+            return Err(TreeError::NotDirectory);
+        }
+        let base = OpenOptions {
+            access: Access::default(),
+            disposition: match options.disposition.may_create() {
+                true => Disposition::OpenIf,
+                false => Disposition::Open,
+            },
+            wanted: Wanted::Any,
+            ..*options
+        };
+        let opened = self.open_file(&path.without_suffix(), &base)?;
+        let is_new = opened.action == CreateAction::Created;
+        let stream = opened.file.into_stream(name, options);
+        if let (Err(_), true) = (&stream, is_new) {
+            // A refused open leaves nothing behind, as far as that goes.
+            let file = self.open_file(&path.without_suffix(), &OpenOptions::read())?;
+            file.file.remove()?;
+        }
+        stream
     }
 
     /// What is known about `path`, without a handle.
@@ -388,8 +430,4 @@ fn name_in(directory: BorrowedFd<'_>, wanted: &OsStr) -> Result<Option<OsString>
     });
     // The least of several, so that the answer does not depend on the order on disk.
     Ok(same.into_iter().min().map(OsString::from_vec))
-}
-
-fn fold(name: &str) -> String {
-    name.chars().flat_map(char::to_uppercase).collect()
 }
