@@ -39,6 +39,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             false,
             previous_versions,
         ),
+        trial("streams", &["smbclient", "rpcclient"], false, streams),
         trial("share_list", &["smbclient", "rpcclient"], false, share_list),
     ]
 }
@@ -85,6 +86,58 @@ fn previous_versions() -> Outcome {
         &gone.output,
         "NT_STATUS_OBJECT_NAME_NOT_FOUND",
         "a time without",
+    )
+}
+
+/// A stream is written, and read in a shadow copy as it was.
+fn streams() -> Outcome {
+    let server = Serve::start(Store::Any)?;
+    fs::write(server.share("data").join("hello.txt"), "contents\n")?;
+    let local = server.share("more").join("stream");
+    let put = |text: &str| -> Outcome {
+        fs::write(&local, text)?;
+        let put = format!("put {} hello.txt:notes", local.display());
+        Tool::smbclient(server.port, ADMIN, "data", &[], &put)?.success("smbclient put")?;
+        Ok(())
+    };
+    put("as it was\n")?;
+    let expose = "fss_create_expose backup ro data";
+    let exposed = Tool::rpcclient(server.port, ADMIN, "sign", expose)?;
+    put("as it is\n")?;
+    let name = exposed
+        .output
+        .split_whitespace()
+        .find_map(|word| {
+            word.rsplit('\\')
+                .next()
+                .filter(|name| name.starts_with("data@{"))
+        })
+        .ok_or_else(|| format!("no exposed share in:\n{}", exposed.output))?
+        .to_owned();
+    for (share, text) in [("data", "as it is"), (name.as_str(), "as it was")] {
+        let read = Tool::smbclient(
+            server.port,
+            ADMIN,
+            share,
+            &[],
+            "get hello.txt:notes -; get hello.txt -; allinfo hello.txt",
+        )?;
+        demand(&read.output, text, share)?;
+        demand(&read.output, "contents", share)?;
+        demand(&read.output, "[:notes:$DATA]", share)?;
+    }
+    let write = format!("put {} hello.txt:notes", local.display());
+    let write = Tool::smbclient(server.port, ADMIN, &name, &[], &write)?;
+    demand(&write.output, "NT_STATUS", "a write into the shadow copy")?;
+    let gone = format!(
+        "rm hello.txt; put {} hello.txt; get hello.txt:notes -",
+        local.display()
+    );
+    let gone = Tool::smbclient(server.port, ADMIN, "data", &[], &gone)?;
+    demand(
+        &gone.output,
+        "NT_STATUS_OBJECT_NAME_NOT_FOUND",
+        "a stream that went",
     )
 }
 

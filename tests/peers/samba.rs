@@ -160,6 +160,10 @@ known = "samba-4.17"
         ] {
             text +=
                 &format!("[{name}]\n    path = {root}/shares/{directory}\n    read only = no\n");
+            if !copied {
+                // What smbd needs to keep streams and security descriptors, as ours does by itself.
+                text += "    vfs objects = acl_xattr streams_xattr\n";
+            }
             if copied {
                 text += "    vfs objects = shell_snap\n    veto files = /.copies/\n";
                 for (option, verb) in [

@@ -154,7 +154,12 @@ impl Chain {
             }
             let signer = answer.reply.signer.as_ref().or(answer.signer.as_ref());
             let signer = signer.filter(|_| self.sealer.is_none());
-            let message = seal_message(&header, answer.reply.message, signer, index + 1 == count);
+            let mut message = answer.reply.message;
+            if count > 1 {
+                // The last one as well, as the other servers do.
+                message.resize(message.len().next_multiple_of(compound::ALIGNMENT), 0);
+            }
+            let message = seal_message(&header, message, signer, index + 1 == count);
             hash(answer.reply.hashed, &message);
             if count == 1 {
                 return message;
