@@ -17,7 +17,7 @@ pub use gate::{Freeze, StillBusy, WRITER_WAIT_MAX};
 pub use handles::{
     Claim, Claims, FileKey, Going, Handles, LOCKS_MAX, LockKind, LockRange, LockWait, Removal, Wish,
 };
-pub use security::{Descriptor, NotADescriptor};
+pub use security::{Descriptor, FileDescriptor, NotADescriptor, Subject};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -178,3 +178,20 @@ fn a_file_that_may_only_be_read_has_streams_that_may_only_be_read() {
     assert_eq!(opened.file.read(0, 9).unwrap(), b"x");
     assert!(opened.file.write(0, b"y").is_err());
 }
+
+#[test]
+fn a_descriptor_is_kept_with_its_file_as_long_as_it_is_not_too_long() {
+    let bench = Bench::new();
+    let (file, _) = bench.open("file", Disposition::Open).unwrap();
+    assert_eq!(file.descriptor().unwrap(), None);
+    let descriptor = vec![7; 600];
+    file.set_descriptor(&descriptor).unwrap();
+    let to = TreePath::parse("moved").unwrap();
+    file.rename(&to, false).unwrap();
+    assert_eq!(bench.tree.descriptor(&to).unwrap(), Some(descriptor.clone()));
+    let refused = file.set_descriptor(&vec![7; 80 * 1024]);
+    assert!(matches!(refused, Err(TreeError::DiskFull)), "{refused:?}");
+    assert_eq!(file.descriptor().unwrap(), Some(descriptor));
+    // It is no stream.
+    assert!(file.streams().unwrap().is_empty());
+}

@@ -80,6 +80,15 @@ impl Share {
         self.tree.metadata(path)
     }
 
+    /// See [`Tree::descriptor`](crate::tree::Tree::descriptor).
+    ///
+    /// # Errors
+    /// As for an open.
+    pub fn descriptor(&self, path: &TreePath) -> Result<Option<Vec<u8>>, TreeError> {
+        self.gate.must_exist()?;
+        self.tree.descriptor(path)
+    }
+
     fn permit(&self, rights: Rights) -> Result<WritePermit<'_>, TreeError> {
         rights.must_change()?;
         self.gate.enter()
@@ -145,6 +154,22 @@ impl ShareFile {
     /// [`TreeError::ShareGone`] and those of the tree.
     pub fn streams(&self) -> Result<Vec<Stream>, TreeError> {
         self.reading()?.streams()
+    }
+
+    /// See [`OpenFile::descriptor`].
+    ///
+    /// # Errors
+    /// [`TreeError::ShareGone`] and those of the tree.
+    pub fn descriptor(&self) -> Result<Option<Vec<u8>>, TreeError> {
+        self.reading()?.descriptor()
+    }
+
+    /// See [`OpenFile::set_descriptor`].
+    ///
+    /// # Errors
+    /// As for a write.
+    pub fn set_descriptor(&self, descriptor: &[u8]) -> Result<(), TreeError> {
+        self.changing(|file| file.set_descriptor(descriptor))
     }
 
     /// See [`OpenFile::path`].

@@ -4,6 +4,10 @@
 //! byte by byte and decides from then on. A user's own SID is made of the name alone, so that it
 //! is the same on every server.
 
+mod file;
+
+pub use file::{FileDescriptor, Subject};
+
 use super::{Access, Rights};
 use fsrvp_wire::emit::Writer;
 

@@ -1,7 +1,8 @@
 //! The file work of one connection: tokens on one side, shares and open files on the other.
 
 use super::handle::{Handle, check_delete, wish};
-use crate::share::{FileKey, Rights, Share, ShareFile, ShareKind, ShareTable};
+use super::security;
+use crate::share::{FileKey, Rights, Share, ShareFile, ShareKind, ShareTable, Subject};
 use crate::smb::limits;
 use crate::smb::work::{
     Entry, FileDone, FileInfo, FileResult, FileToken, FileWork, OpenWork, StreamInfo, TreeToken,
@@ -52,6 +53,7 @@ pub(super) struct Files {
 struct Connected {
     share: Arc<Share>,
     rights: Rights,
+    who: Subject,
 }
 
 /// Room for locks that are not taken yet.
@@ -178,6 +180,25 @@ impl Files {
                 let entries = self.file(file)?.file.list().map_err(status)?;
                 Ok(FileDone::Entries(entries.iter().map(entry).collect()))
             }
+            FileWork::Security {
+                file,
+                wanted,
+                maximal_access,
+            } => {
+                let file = self.file(file)?;
+                let descriptor = security::query(&file.file, wanted, maximal_access)?;
+                Ok(FileDone::Data(descriptor))
+            }
+            FileWork::SetSecurity {
+                file,
+                which,
+                descriptor,
+                maximal_access,
+            } => {
+                let file = self.file(file)?;
+                security::set(&file.file, which, &descriptor, maximal_access)?;
+                Ok(FileDone::Nothing)
+            }
             FileWork::Streams(file) => {
                 let file = self.file(file)?;
                 Ok(FileDone::Streams(streams(&file.file).map_err(status)?))
@@ -278,7 +299,11 @@ impl Files {
         }
         let maximal_access = maximal(&share, rights);
         let encrypts = share.encrypts();
-        self.trees.insert(tree, Connected { share, rights });
+        let who = Subject {
+            user: user.to_owned(),
+            is_administrator,
+        };
+        self.trees.insert(tree, Connected { share, rights, who });
         Ok(FileDone::Tree {
             maximal_access,
             encrypts,
@@ -293,7 +318,8 @@ impl Files {
             .find(|share| made_at(share).map(to_the_second) == Some(time));
         let share = found.ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
         let rights = tree.rights.min(Rights::Read);
-        Ok(Arc::new(Connected { share, rights }))
+        let who = tree.who.clone();
+        Ok(Arc::new(Connected { share, rights, who }))
     }
 
     fn open(&self, open: &OpenWork) -> FileResult {
@@ -322,7 +348,23 @@ impl Files {
         if deletes && open.attributes.contains(FileAttributes::READONLY) {
             return Err(NtStatus::CANNOT_DELETE);
         }
-        let opening = |granted| tree.share.open(tree.rights, &path, &options(open, granted));
+        let passes = security::passes(open, &tree.who);
+        let asked = options(open, granted_access);
+        let (directory, asked) =
+            security::before_making(&tree.share, &path, &asked, &tree.who, passes)?;
+        let directory_refuses = asked.disposition != options(open, granted_access).disposition;
+        let opening = |granted| {
+            let options = OpenOptions {
+                disposition: asked.disposition,
+                ..options(open, granted)
+            };
+            let opened = tree.share.open(tree.rights, &path, &options);
+            match opened {
+                // It is missing, and may not be made.
+                Err(TreeError::NotFound) if directory_refuses => Err(TreeError::AccessDenied),
+                other => other,
+            }
+        };
         let readable = AccessMask::FILE_GENERIC_READ | AccessMask::FILE_GENERIC_EXECUTE;
         let mut granted_access = granted_access;
         let (file, action) = match opening(granted_access) {
@@ -333,6 +375,24 @@ impl Files {
             }
             other => other.map_err(status)?,
         };
+        let mut maximal_access = maximal_access;
+        if action == tree::CreateAction::Created && path.stream().is_none() {
+            security::describe(&file, open, directory.as_ref(), &tree.who)?;
+        } else if !passes {
+            let allowed = security::allowed(&file, &path, &tree.who)?;
+            let named = open.desired_access.without(AccessMask::MAXIMUM_ALLOWED);
+            let needed = match asked.disposition.empties() {
+                true => AccessMask::FILE_WRITE_DATA,
+                false => AccessMask(0),
+            };
+            let needed = grant(named, AccessMask::FILE_ALL_ACCESS, &tree)? | needed;
+            let privileged = security::by_privilege(&tree.who) & needed;
+            if needed.without(allowed | privileged).0 != 0 {
+                return Err(NtStatus::ACCESS_DENIED);
+            }
+            granted_access = granted_access & (allowed | privileged);
+            maximal_access = maximal_access & allowed;
+        }
         let metadata = file.metadata().map_err(status)?;
         let empties = matches!(
             action,

@@ -18,6 +18,7 @@ mod handle;
 mod leftovers;
 mod reconcile;
 mod say;
+mod security;
 mod srvsvc;
 pub mod status;
 mod threads;

@@ -68,6 +68,11 @@ pub(crate) fn file(
         timewarp,
         desired_access: create.desired_access,
         share_access: create.share_access,
+        descriptor: create
+            .create_contexts
+            .iter()
+            .find(|context| context.name == contexts::SECURITY_DESCRIPTOR)
+            .map(|context| context.data.clone()),
         attributes: create.file_attributes,
         disposition: create.create_disposition,
         options: create.create_options,

@@ -28,7 +28,6 @@ mod previous;
 mod query_info;
 mod reply;
 mod sealer;
-mod security_descriptor;
 mod session;
 mod set_info;
 mod short_name;

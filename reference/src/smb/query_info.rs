@@ -3,7 +3,6 @@
 use super::dispatch::{Request, check_charge};
 use super::opens::{OpenFile, Target};
 use super::reply::{Reply, Step};
-use super::security_descriptor;
 use super::short_name;
 use super::state::State;
 use super::work::{FileDone, FileInfo, FileWork, StreamInfo, Volume};
@@ -76,9 +75,17 @@ pub(crate) fn query(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
         }
         InfoType::SECURITY => {
             file.require(AccessMask::READ_CONTROL)?;
-            let descriptor =
-                security_descriptor::descriptor(body.additional_information, file.maximal_access);
-            send_whole(descriptor, length_max)
+            let work = FileWork::Security {
+                file: file.token,
+                wanted: body.additional_information,
+                maximal_access: file.maximal_access,
+            };
+            Step::work(work, move |_, result| {
+                let FileDone::Data(descriptor) = result? else {
+                    return Err(NtStatus::INTERNAL_ERROR);
+                };
+                send_whole(descriptor, length_max)
+            })
         }
         _ => Err(NtStatus::NOT_SUPPORTED),
     }

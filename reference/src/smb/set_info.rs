@@ -1,6 +1,7 @@
 //! MS-SMB2 3.3.5.21: changing a file.
 
 use super::dispatch::{Request, check_charge};
+use super::opens::OpenFile;
 use super::reply::Step;
 use super::state::State;
 use super::work::{FileDone, FileToken, FileWork};
@@ -11,7 +12,7 @@ use fsrvp_wire::smb2::fscc::file::{
 };
 use fsrvp_wire::smb2::fscc::file_names::FileRenameInformation;
 use fsrvp_wire::smb2::fscc::{FileAttributes, FileInfoClass, FileTime};
-use fsrvp_wire::smb2::query_info::InfoType;
+use fsrvp_wire::smb2::query_info::{InfoType, SecurityInformation};
 use fsrvp_wire::smb2::set_info::{self, Response};
 use fsrvp_wire::smb2::{FileId, NtStatus};
 
@@ -38,8 +39,10 @@ pub(crate) fn set(state: &mut State, request: &Request<'_>) -> Result<Step, NtSt
     let file_id = request.file_id(body.file_id)?;
     let (session_id, tree_id) = (request.header.session_id, request.header.tree_id);
     let file = state.opens.get(file_id, session_id, tree_id)?.file()?;
-    if body.info_type != InfoType::FILE {
-        return Err(NtStatus::NOT_SUPPORTED);
+    match body.info_type {
+        InfoType::FILE => {}
+        InfoType::SECURITY => return set_security(file, body),
+        _ => return Err(NtStatus::NOT_SUPPORTED),
     }
     let whose = Whose {
         file_id,
@@ -84,6 +87,31 @@ pub(crate) fn set(state: &mut State, request: &Request<'_>) -> Result<Step, NtSt
         FileInfoClass::FILE_LINK_INFORMATION => Err(NtStatus::NOT_SUPPORTED),
         _ => Err(NtStatus::INVALID_INFO_CLASS),
     }
+}
+
+/// MS-SMB2 3.3.5.21.3.
+fn set_security(file: &OpenFile, body: set_info::Request) -> Result<Step, NtStatus> {
+    let which = body.additional_information;
+    let of_owner = SecurityInformation::OWNER | SecurityInformation::GROUP;
+    for (parts, right) in [
+        (of_owner, AccessMask::WRITE_OWNER),
+        (SecurityInformation::DACL, AccessMask::WRITE_DAC),
+        (
+            SecurityInformation::SACL,
+            AccessMask::ACCESS_SYSTEM_SECURITY,
+        ),
+    ] {
+        if which.intersects(parts) {
+            file.require(right)?;
+        }
+    }
+    let work = FileWork::SetSecurity {
+        file: file.token,
+        which,
+        descriptor: body.buffer,
+        maximal_access: file.maximal_access,
+    };
+    Step::work_then_body(work, Response {})
 }
 
 fn mismatch(_: fsrvp_wire::ParseError) -> NtStatus {

@@ -8,6 +8,7 @@ use fsrvp_wire::smb2::create::{
 };
 use fsrvp_wire::smb2::fscc::{FileAttributes, FileTime};
 use fsrvp_wire::smb2::lock::LockElement;
+use fsrvp_wire::smb2::query_info::SecurityInformation;
 use fsrvp_wire::srvsvc;
 
 /// Names one piece of work of one connection.
@@ -125,6 +126,26 @@ pub enum FileWork {
     PreviousVersions(FileToken),
     /// All entries of a directory. Gives [`FileDone::Entries`].
     List(FileToken),
+    /// Parts of a file's security descriptor, self-relative. Gives [`FileDone::Data`].
+    Security {
+        /// The file.
+        file: FileToken,
+        /// Which parts.
+        wanted: SecurityInformation,
+        /// The most that the share allows the user, for a file that has none of its own.
+        maximal_access: AccessMask,
+    },
+    /// Changes parts of a file's security descriptor. Gives [`FileDone::Nothing`].
+    SetSecurity {
+        /// The file.
+        file: FileToken,
+        /// Which parts.
+        which: SecurityInformation,
+        /// A self-relative descriptor that has them.
+        descriptor: Vec<u8>,
+        /// As for [`FileWork::Security`].
+        maximal_access: AccessMask,
+    },
     /// The streams of a file. Gives [`FileDone::Streams`].
     Streams(FileToken),
     /// These entries of a directory as they are now, without those that are gone. Gives
@@ -204,6 +225,8 @@ pub struct OpenWork {
     pub desired_access: AccessMask,
     /// What others may do at the same time.
     pub share_access: ShareAccess,
+    /// MS-SMB2 2.2.13.2.2: the security descriptor of a file that is made.
+    pub descriptor: Option<Vec<u8>>,
     /// The attributes of a file that is made.
     pub attributes: FileAttributes,
     /// What to do when the file is there, and when it is not.

@@ -13,6 +13,7 @@
 //!   any depth, is neither listed nor opened nor created.
 //! - Everything here blocks: callers run it on threads that may.
 
+mod descriptor;
 mod error;
 mod file;
 mod list;

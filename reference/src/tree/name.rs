@@ -120,6 +120,11 @@ impl TreePath {
         Ok(Self { components, suffix })
     }
 
+    /// The directory that holds it; nothing for the root.
+    pub(crate) fn directory(&self) -> Option<Self> {
+        self.split_last().map(|(directory, _)| directory)
+    }
+
     /// The file that has the stream.
     pub(super) fn without_suffix(&self) -> Self {
         Self::from_components(self.components.clone())
