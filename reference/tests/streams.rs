@@ -188,7 +188,10 @@ fn a_descriptor_is_kept_with_its_file_as_long_as_it_is_not_too_long() {
     file.set_descriptor(&descriptor).unwrap();
     let to = TreePath::parse("moved").unwrap();
     file.rename(&to, false).unwrap();
-    assert_eq!(bench.tree.descriptor(&to).unwrap(), Some(descriptor.clone()));
+    assert_eq!(
+        bench.tree.descriptor(&to).unwrap(),
+        Some(descriptor.clone())
+    );
     let refused = file.set_descriptor(&vec![7; 80 * 1024]);
     assert!(matches!(refused, Err(TreeError::DiskFull)), "{refused:?}");
     assert_eq!(file.descriptor().unwrap(), Some(descriptor));

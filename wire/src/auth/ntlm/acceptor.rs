@@ -206,6 +206,8 @@ impl Acceptor {
         if !is_ntlm_v2(response) {
             return Err(LogonError::NotNtlmV2);
         }
+        // A list that cannot be read makes no sense whoever sends it, so this tells nobody anything.
+        let (av_pairs, _reserved) = AvPairs::parse(temp.get(28..).unwrap_or_default())?;
         let names = user.zip(domain);
         let found = names.and_then(|(user, domain)| lookup(user, domain));
         let known = found.is_some();
@@ -217,7 +219,6 @@ impl Acceptor {
         if !(equal & known) {
             return Err(LogonError::WrongProof);
         }
-        let (av_pairs, _reserved) = AvPairs::parse(temp.get(28..).unwrap_or_default())?;
         Ok(Proved {
             key_exchange_key: session_base_key(&key, &expected),
             mic_promised: av_pairs.flags() & AvPairs::FLAG_MIC != 0,
