@@ -11,6 +11,7 @@ mod gate;
 mod handles;
 mod place;
 mod security;
+mod sparse;
 
 pub use file::ShareFile;
 pub use gate::{Freeze, StillBusy, WRITER_WAIT_MAX};

@@ -104,6 +104,8 @@ fn every_change(file: &ShareFile) -> Vec<Result<(), TreeError>> {
         file.overwrite(Attributes(0)),
         file.set_attributes(Attributes(Attributes::HIDDEN)),
         file.set_times(NewTimes::default()),
+        file.set_sparse(true),
+        file.zero(0, 1),
         file.rename(&at("late"), true),
         file.remove(),
     ]

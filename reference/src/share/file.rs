@@ -111,12 +111,12 @@ impl ShareFile {
         self.file.is_directory()
     }
 
-    fn reading(&self) -> Result<&OpenFile, TreeError> {
+    pub(super) fn reading(&self) -> Result<&OpenFile, TreeError> {
         self.share.gate.must_exist()?;
         Ok(&self.file)
     }
 
-    fn changing<T>(
+    pub(super) fn changing<T>(
         &self,
         change: impl FnOnce(&OpenFile) -> Result<T, TreeError>,
     ) -> Result<T, TreeError> {

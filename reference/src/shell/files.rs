@@ -14,6 +14,7 @@ use crate::tree::{
 };
 use fsrvp_wire::smb2::NtStatus;
 use fsrvp_wire::smb2::create::{AccessMask, CreateAction, CreateDisposition, CreateOptions};
+use fsrvp_wire::smb2::fscc::control::FileAllocatedRangeBuffer;
 use fsrvp_wire::smb2::fscc::{FileAttributes, FileTime};
 use fsrvp_wire::smb2::lock::LockElement;
 use fsrvp_wire::smb2::previous_versions::to_the_second;
@@ -118,6 +119,7 @@ impl Files {
             | FileWork::Info(_)
             | FileWork::Volume(_)
             | FileWork::PreviousVersions(_)
+            | FileWork::AllocatedRanges { .. }
             | FileWork::List(_)
             | FileWork::Lock { .. }
             | FileWork::Unlock { .. } => false,
@@ -223,6 +225,23 @@ impl Files {
             }
             FileWork::SetEndOfFile { file, length_bytes } => {
                 done(self.file(file)?.file.set_size(length_bytes))
+            }
+            FileWork::SetSparse { file, sparse } => done(self.file(file)?.file.set_sparse(sparse)),
+            FileWork::Zero {
+                file,
+                offset_bytes,
+                beyond_bytes,
+            } => done(self.file(file)?.zero(offset_bytes, beyond_bytes)),
+            FileWork::AllocatedRanges {
+                file,
+                offset_bytes,
+                length_bytes,
+                ranges_max,
+            } => {
+                let file = &self.file(file)?.file;
+                let ranges = file.allocated_ranges(offset_bytes, length_bytes, ranges_max);
+                let ranges = ranges.map_err(status)?;
+                Ok(FileDone::Ranges(ranges.iter().map(range).collect()))
             }
             FileWork::Rename {
                 file,
@@ -582,6 +601,13 @@ fn streams(file: &ShareFile) -> Result<Vec<StreamInfo>, TreeError> {
         allocation_size: stream.size,
     });
     Ok(contents.into_iter().chain(named).collect())
+}
+
+fn range(range: &tree::AllocatedRange) -> FileAllocatedRangeBuffer {
+    FileAllocatedRangeBuffer {
+        file_offset: range.offset,
+        length: range.length,
+    }
 }
 
 fn entry(entry: &tree::Entry) -> Entry {

@@ -38,6 +38,13 @@ impl Handle {
         self.file.write(offset, data)
     }
 
+    /// As a write of the same range.
+    pub(super) fn zero(&self, offset: u64, beyond: u64) -> Result<(), TreeError> {
+        let length = beyond.saturating_sub(offset);
+        self.claim.may_write(LockRange::new(offset, length))?;
+        self.file.zero(offset, beyond)
+    }
+
     /// MS-FSA 2.1.5.14.11: a file that somebody has open is not replaced by a rename.
     pub(super) fn rename(
         &self,

@@ -2,9 +2,11 @@
 
 use super::dispatch::{Request, check_charge};
 use super::negotiate;
+use super::object_id;
 use super::pipes;
 use super::previous;
 use super::reply::{PipeForm, PipeWait, Step};
+use super::sparse;
 use super::state::State;
 use fsrvp_wire::smb2::ioctl::{self, CtlCode, IoctlFlags};
 use fsrvp_wire::smb2::{FileId, NtStatus};
@@ -21,6 +23,12 @@ pub(crate) fn ioctl(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
     match body.ctl_code {
         CtlCode::FSCTL_PIPE_TRANSCEIVE => transceive(state, request, &body),
         CtlCode::FSCTL_SRV_ENUMERATE_SNAPSHOTS => previous::enumerate(state, request, &body),
+        CtlCode::FSCTL_SET_SPARSE => sparse::set_sparse(state, request, &body),
+        CtlCode::FSCTL_SET_ZERO_DATA => sparse::set_zero_data(state, request, &body),
+        CtlCode::FSCTL_QUERY_ALLOCATED_RANGES => {
+            sparse::query_allocated_ranges(state, request, &body)
+        }
+        CtlCode::FSCTL_CREATE_OR_GET_OBJECT_ID => object_id::create_or_get(state, request, &body),
         CtlCode::FSCTL_VALIDATE_NEGOTIATE_INFO => {
             match negotiate::validate(state, &body.input, body.max_output_response)? {
                 Ok(output) => Step::body(&ioctl::Response {

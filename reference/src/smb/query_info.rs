@@ -410,6 +410,7 @@ fn attributes(volume: &Volume) -> FileFsAttributeInformation {
     let mut flags = FileSystemAttributes::CASE_SENSITIVE_SEARCH
         | FileSystemAttributes::CASE_PRESERVED_NAMES
         | FileSystemAttributes::UNICODE_ON_DISK
+        | FileSystemAttributes::SUPPORTS_SPARSE_FILES
         | FileSystemAttributes::NAMED_STREAMS;
     if volume.read_only {
         flags |= FileSystemAttributes::READ_ONLY_VOLUME;

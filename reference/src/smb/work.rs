@@ -6,6 +6,7 @@ use fsrvp_wire::smb2::NtStatus;
 use fsrvp_wire::smb2::create::{
     AccessMask, CreateAction, CreateDisposition, CreateOptions, ShareAccess,
 };
+use fsrvp_wire::smb2::fscc::control::FileAllocatedRangeBuffer;
 use fsrvp_wire::smb2::fscc::{FileAttributes, FileTime};
 use fsrvp_wire::smb2::lock::LockElement;
 use fsrvp_wire::smb2::query_info::SecurityInformation;
@@ -176,6 +177,33 @@ pub enum FileWork {
         /// Its new length.
         length_bytes: u64,
     },
+    /// Makes a file sparse, or not sparse. Gives [`FileDone::Nothing`].
+    SetSparse {
+        /// The file.
+        file: FileToken,
+        /// Whether it shall be.
+        sparse: bool,
+    },
+    /// Makes a part of a file zero, as far as the file goes. Gives [`FileDone::Nothing`].
+    Zero {
+        /// The file.
+        file: FileToken,
+        /// The first byte.
+        offset_bytes: u64,
+        /// The byte behind the last one.
+        beyond_bytes: u64,
+    },
+    /// The parts of a range that are no holes. Gives [`FileDone::Ranges`].
+    AllocatedRanges {
+        /// The file.
+        file: FileToken,
+        /// The first byte.
+        offset_bytes: u64,
+        /// How many bytes.
+        length_bytes: u64,
+        /// How many parts to tell at most.
+        ranges_max: usize,
+    },
     /// Gives a file another name. Gives [`FileDone::Nothing`].
     Rename {
         /// The file.
@@ -265,6 +293,8 @@ pub enum FileDone {
     Data(Vec<u8>),
     /// Times.
     Times(Vec<FileTime>),
+    /// Parts of a file that are no holes.
+    Ranges(Vec<FileAllocatedRangeBuffer>),
     /// What the file is.
     Info(FileInfo),
     /// What the volume is.

@@ -273,11 +273,10 @@ impl OpenFile {
     /// [`TreeError::NotSupported`] where the file system keeps no extended attributes.
     pub fn set_attributes(&self, attributes: Attributes) -> Result<(), TreeError> {
         self.must_not_be_link()?;
-        let kept = Kept {
-            attributes: attributes.0,
-            ..read_kept(&through(self.fd.as_fd()))
-        };
-        write_kept(self.fd.as_fd(), kept)
+        let kept = read_kept(&through(self.fd.as_fd()));
+        let stays = kept.attributes & !Attributes::SETTABLE;
+        let attributes = attributes.0 & Attributes::SETTABLE | stays;
+        write_kept(self.fd.as_fd(), Kept { attributes, ..kept })
     }
 
     /// Where the file is now, as it lies on disk, also when others renamed it or a directory above.
@@ -404,7 +403,7 @@ impl OpenFile {
         Ok((parent, name.clone()))
     }
 
-    fn must_be_file(&self) -> Result<(), TreeError> {
+    pub(super) fn must_be_file(&self) -> Result<(), TreeError> {
         match self.kind() {
             FileKind::File => Ok(()),
             FileKind::Directory => Err(TreeError::IsDirectory),
@@ -413,7 +412,7 @@ impl OpenFile {
         }
     }
 
-    fn must_write(&self) -> Result<(), TreeError> {
+    pub(super) fn must_write(&self) -> Result<(), TreeError> {
         if self.access.write {
             Ok(())
         } else {

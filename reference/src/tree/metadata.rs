@@ -62,6 +62,8 @@ impl Attributes {
     pub const NORMAL: u32 = 0x0080;
     /// FILE_ATTRIBUTE_TEMPORARY, of files only
     pub const TEMPORARY: u32 = 0x0100;
+    /// FILE_ATTRIBUTE_SPARSE_FILE, of files only; FSCTL_SET_SPARSE alone changes it
+    pub const SPARSE: u32 = 0x0200;
     /// FILE_ATTRIBUTE_REPARSE_POINT; here: a symbolic link
     pub const REPARSE_POINT: u32 = 0x0400;
     /// FILE_ATTRIBUTE_NOT_CONTENT_INDEXED
@@ -74,6 +76,9 @@ impl Attributes {
         | Self::ARCHIVE
         | Self::TEMPORARY
         | Self::NOT_CONTENT_INDEXED;
+
+    /// All attributes that are kept.
+    pub(super) const KEPT: u32 = Self::SETTABLE | Self::SPARSE;
 
     /// Whether any of `bits` is set.
     pub fn has(self, bits: u32) -> bool {
@@ -245,7 +250,7 @@ pub(super) fn through(fd: BorrowedFd<'_>) -> String {
 /// What is kept in [`ATTRIBUTES_XATTR`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Kept {
-    /// Of [`Attributes::SETTABLE`].
+    /// Of [`Attributes::KEPT`].
     pub(super) attributes: u32,
     /// When it was made, where a client said so.
     pub(super) created: Option<FileTime>,
@@ -269,14 +274,14 @@ pub(super) fn read_kept(path: &str) -> Kept {
         .next()
         .and_then(|text| u64::from_str_radix(text, 16).ok());
     Kept {
-        attributes: bits.unwrap_or(0) & Attributes::SETTABLE,
+        attributes: bits.unwrap_or(0) & Attributes::KEPT,
         created: created.map(FileTime),
     }
 }
 
 pub(super) fn write_kept(fd: BorrowedFd<'_>, kept: Kept) -> Result<(), TreeError> {
     let path = through(fd);
-    let attributes = kept.attributes & Attributes::SETTABLE;
+    let attributes = kept.attributes & Attributes::KEPT;
     let text = match kept.created {
         Some(created) => format!("{attributes:x} {:x}", created.0),
         None if attributes == 0 => {

@@ -20,6 +20,7 @@ mod list;
 mod metadata;
 mod name;
 mod open;
+mod sparse;
 mod stream;
 mod streamed;
 mod volume;
@@ -30,6 +31,7 @@ pub use list::Entry;
 pub use metadata::{Attributes, FileKind, FileTime, Metadata, NewTimes};
 pub use name::{COMPONENT_BYTES_MAX, TreePath, name_from_disk, name_to_disk};
 pub use open::{Access, CreateAction, Disposition, OpenOptions, Opened, Wanted};
+pub use sparse::AllocatedRange;
 pub use stream::{Stream, StreamName};
 pub use volume::{VolumeInfo, file_store_of};
 

@@ -211,6 +211,23 @@ pub(super) fn set_size(
     change(file, name, |bytes| bytes.resize(size, 0))
 }
 
+/// Makes the bytes from `offset` to in front of `beyond` zero, as far as there are any.
+pub(super) fn zero(
+    file: BorrowedFd<'_>,
+    name: &StreamName,
+    offset: u64,
+    beyond: u64,
+) -> Result<(), TreeError> {
+    let end = usize::try_from(beyond).unwrap_or(usize::MAX);
+    let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    change(file, name, |bytes| {
+        let end = end.min(bytes.len());
+        if let Some(range) = bytes.get_mut(start..end) {
+            range.fill(0);
+        }
+    })
+}
+
 /// Removes it.
 pub(super) fn remove(file: BorrowedFd<'_>, name: &StreamName) -> Result<(), TreeError> {
     Ok(rustix::fs::removexattr(through(file), name.xattr()).map_err(refused)?)

@@ -88,7 +88,9 @@ impl OpenFile {
             Err(TreeError::NotFound) => 0,
             size => size?,
         };
-        let attributes = match file.attributes.0 & !Attributes::DIRECTORY {
+        // What a file is, and where its own contents have holes, is nothing to a stream.
+        let of_file = Attributes::DIRECTORY | Attributes::SPARSE;
+        let attributes = match file.attributes.0 & !of_file {
             0 => Attributes::NORMAL,
             some => some,
         };

@@ -1,6 +1,7 @@
 //! MS-FSCC 2.4 to 2.6: what files, directories and file systems say about themselves.
 
 pub mod attributes;
+pub mod control;
 pub mod directory;
 pub mod file;
 pub mod file_names;
