@@ -96,6 +96,15 @@ async fn change(client: &mut SmbClient, share: &str) -> Outcome {
     if client.read_file(&mut tree, "dir/one.bin").await.is_ok() {
         return Err("the old name is still there".into());
     }
+    // The crate sends a colon as a private character, so that it names files with it and no streams.
+    client
+        .write_file(&mut tree, "dir/two.bin:notes", b"no stream")
+        .await?;
+    let names = client.list_directory(&mut tree, "dir").await?;
+    if names.len() < 2 {
+        return Err("a colon of the crate named a stream".into());
+    }
+    client.delete_file(&tree, "dir/two.bin:notes").await?;
     client.delete_file(&tree, "dir/two.bin").await?;
     client.delete_directory(&tree, "dir").await?;
     if !client

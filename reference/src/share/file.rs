@@ -172,6 +172,30 @@ impl ShareFile {
         self.changing(|file| file.set_descriptor(descriptor))
     }
 
+    /// See [`OpenFile::reparse_point`].
+    ///
+    /// # Errors
+    /// [`TreeError::ShareGone`] and those of the tree.
+    pub fn reparse_point(&self) -> Result<Option<Vec<u8>>, TreeError> {
+        self.reading()?.reparse_point()
+    }
+
+    /// See [`OpenFile::set_reparse_point`].
+    ///
+    /// # Errors
+    /// As for a write.
+    pub fn set_reparse_point(&self, tag: u32, data: &[u8]) -> Result<(), TreeError> {
+        self.changing(|file| file.set_reparse_point(tag, data))
+    }
+
+    /// See [`OpenFile::remove_reparse_point`].
+    ///
+    /// # Errors
+    /// As for a write.
+    pub fn remove_reparse_point(&self) -> Result<(), TreeError> {
+        self.changing(OpenFile::remove_reparse_point)
+    }
+
     /// See [`OpenFile::path`].
     ///
     /// # Errors

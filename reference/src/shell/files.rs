@@ -121,6 +121,10 @@ impl Files {
             | FileWork::PreviousVersions(_)
             | FileWork::AllocatedRanges { .. }
             | FileWork::List(_)
+            | FileWork::Look { .. }
+            | FileWork::Streams(_)
+            | FileWork::Security { .. }
+            | FileWork::ReparsePoint(_)
             | FileWork::Lock { .. }
             | FileWork::Unlock { .. } => false,
             FileWork::Open(open) => open.disposition != CreateDisposition::OPEN,
@@ -181,6 +185,16 @@ impl Files {
             FileWork::List(file) => {
                 let entries = self.file(file)?.file.list().map_err(status)?;
                 Ok(FileDone::Entries(entries.iter().map(entry).collect()))
+            }
+            FileWork::ReparsePoint(file) => {
+                let found = self.file(file)?.file.reparse_point().map_err(status)?;
+                Ok(FileDone::ReparsePoint(found))
+            }
+            FileWork::SetReparsePoint { file, tag, data } => {
+                done(self.file(file)?.file.set_reparse_point(tag, &data))
+            }
+            FileWork::RemoveReparsePoint(file) => {
+                done(self.file(file)?.file.remove_reparse_point())
             }
             FileWork::Security {
                 file,
@@ -394,6 +408,13 @@ impl Files {
             }
             other => other.map_err(status)?,
         };
+        if !open.options.contains(CreateOptions::OPEN_REPARSE_POINT)
+            && path.stream().is_none()
+            && action != tree::CreateAction::Created
+            && let Some(reparse_point) = file.reparse_point().map_err(status)?
+        {
+            return Ok(FileDone::Stopped(reparse_point));
+        }
         let mut maximal_access = maximal_access;
         if action == tree::CreateAction::Created && path.stream().is_none() {
             security::describe(&file, open, directory.as_ref(), &tree.who)?;
@@ -584,6 +605,7 @@ pub(super) fn info(metadata: &Metadata) -> FileInfo {
         volume_id: metadata.device,
         links: metadata.links,
         delete_pending: false,
+        reparse_tag: metadata.reparse_tag,
     }
 }
 

@@ -4,6 +4,7 @@ use super::dispatch::Request;
 use super::opens::{Open, OpenFile, Target};
 use super::pipes::{self, Pipe};
 use super::previous;
+use super::reparse;
 use super::reply::{Reply, Step};
 use super::state::State;
 use super::work::{FileDone, FileInfo, FileWork, OpenWork, TreeToken};
@@ -15,7 +16,7 @@ use fsrvp_wire::smb2::create_contexts::{
     CreateContext, MaximalAccessResponse, OnDiskId, names as contexts,
 };
 use fsrvp_wire::smb2::fscc::FileAttributes;
-use fsrvp_wire::smb2::{FileId, NtStatus};
+use fsrvp_wire::smb2::{Dialect, FileId, NtStatus};
 
 /// Opens a pipe of `IPC$`.
 pub(crate) fn pipe(state: &mut State, request: &Request<'_>) -> Result<Step, NtStatus> {
@@ -60,6 +61,7 @@ pub(crate) fn file(
         return Err(NtStatus::INVALID_PARAMETER);
     }
     let (timewarp, path) = previous::timewarp(&create.create_contexts, path)?;
+    let in_contexts = state.negotiated()?.dialect == Dialect::SMB_3_1_1;
     let token = state.new_file_token();
     let work = FileWork::Open(OpenWork {
         tree,
@@ -79,12 +81,16 @@ pub(crate) fn file(
     });
     let (session_id, tree_id) = (request.header.session_id, request.header.tree_id);
     Step::work(work, move |state, result| {
+        let done = result?;
+        if let FileDone::Stopped(reparse_point) = &done {
+            return reparse::stopped(reparse_point, in_contexts);
+        }
         let FileDone::Opened {
             granted_access,
             maximal_access,
             action,
             info,
-        } = result?
+        } = done
         else {
             return Err(NtStatus::INTERNAL_ERROR);
         };

@@ -155,6 +155,7 @@ fn directory_entry(entry: &Entry) -> DirectoryEntry {
         end_of_file: info.end_of_file,
         allocation_size: info.allocation_size,
         file_attributes: info.attributes,
+        ea_size: info.reparse_tag,
         file_id: info.file_id,
         file_name: entry.name.as_str().into(),
         ..DirectoryEntry::default()

@@ -5,6 +5,7 @@ use super::negotiate;
 use super::object_id;
 use super::pipes;
 use super::previous;
+use super::reparse;
 use super::reply::{PipeForm, PipeWait, Step};
 use super::sparse;
 use super::state::State;
@@ -29,6 +30,9 @@ pub(crate) fn ioctl(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
             sparse::query_allocated_ranges(state, request, &body)
         }
         CtlCode::FSCTL_CREATE_OR_GET_OBJECT_ID => object_id::create_or_get(state, request, &body),
+        CtlCode::FSCTL_GET_REPARSE_POINT => reparse::get(state, request, &body),
+        CtlCode::FSCTL_SET_REPARSE_POINT => reparse::set(state, request, &body),
+        CtlCode::FSCTL_DELETE_REPARSE_POINT => reparse::delete(state, request, &body),
         CtlCode::FSCTL_VALIDATE_NEGOTIATE_INFO => {
             match negotiate::validate(state, &body.input, body.max_output_response)? {
                 Ok(output) => Step::body(&ioctl::Response {

@@ -27,6 +27,7 @@ pub mod pattern;
 mod pipes;
 mod previous;
 mod query_info;
+mod reparse;
 mod reply;
 mod sealer;
 mod session;

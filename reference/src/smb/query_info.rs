@@ -209,7 +209,7 @@ fn file_class(class: FileInfoClass, file: &OpenFile, info: &FileInfo) -> Result<
         FileInfoClass::FILE_ATTRIBUTE_TAG_INFORMATION => {
             let tag = FileAttributeTagInformation {
                 file_attributes: info.attributes,
-                reparse_tag: 0,
+                reparse_tag: info.reparse_tag,
             };
             fixed(tag.emit())
         }
@@ -411,7 +411,8 @@ fn attributes(volume: &Volume) -> FileFsAttributeInformation {
         | FileSystemAttributes::CASE_PRESERVED_NAMES
         | FileSystemAttributes::UNICODE_ON_DISK
         | FileSystemAttributes::SUPPORTS_SPARSE_FILES
-        | FileSystemAttributes::NAMED_STREAMS;
+        | FileSystemAttributes::NAMED_STREAMS
+        | FileSystemAttributes::SUPPORTS_REPARSE_POINTS;
     if volume.read_only {
         flags |= FileSystemAttributes::READ_ONLY_VOLUME;
     }

@@ -127,6 +127,19 @@ pub enum FileWork {
     PreviousVersions(FileToken),
     /// All entries of a directory. Gives [`FileDone::Entries`].
     List(FileToken),
+    /// What reparse point a file is. Gives [`FileDone::ReparsePoint`].
+    ReparsePoint(FileToken),
+    /// Makes a file a reparse point. Gives [`FileDone::Nothing`].
+    SetReparsePoint {
+        /// The file.
+        file: FileToken,
+        /// Its tag.
+        tag: u32,
+        /// All of it, tag and length included.
+        data: Vec<u8>,
+    },
+    /// Makes a reparse point an ordinary file. Gives [`FileDone::Nothing`].
+    RemoveReparsePoint(FileToken),
     /// Parts of a file's security descriptor, self-relative. Gives [`FileDone::Data`].
     Security {
         /// The file.
@@ -299,6 +312,10 @@ pub enum FileDone {
     Info(FileInfo),
     /// What the volume is.
     Volume(Volume),
+    /// The reparse point that a file is, if it is one.
+    ReparsePoint(Option<Vec<u8>>),
+    /// An open came upon a reparse point that is not followed.
+    Stopped(Vec<u8>),
     /// What streams a file has.
     Streams(Vec<StreamInfo>),
     /// What the directory holds, `.` and `..` first.
@@ -330,6 +347,8 @@ pub struct FileInfo {
     pub links: u32,
     /// Whether it goes with its last handle.
     pub delete_pending: bool,
+    /// The tag of the reparse point that it is; 0 where it is none.
+    pub reparse_tag: u32,
 }
 
 impl FileInfo {

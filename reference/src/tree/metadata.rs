@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use super::TreeError;
 
 /// Where lies what a file of this system does not have by itself: the attributes, and the time of
-/// making where a client set it, both as hexadecimal numbers.
+/// making where a client set it, and the tag of a reparse point, all as hexadecimal numbers.
 pub(super) const ATTRIBUTES_XATTR: &str = "user.fsrvp.attributes";
 
 /// Between 1601-01-01 and 1970-01-01.
@@ -135,6 +135,8 @@ pub struct Metadata {
     pub device: u64,
     /// How many names it has.
     pub links: u32,
+    /// MS-FSCC 2.1.2.1: the tag of the reparse point that it is; 0 where it is none.
+    pub reparse_tag: u32,
 }
 
 impl Metadata {
@@ -159,7 +161,11 @@ impl Metadata {
             FileKind::Symlink => Attributes::REPARSE_POINT,
             FileKind::File | FileKind::Special => 0,
         };
-        let attributes = match own | kept.attributes {
+        let reparse_point = match kept.tag {
+            Some(_) => Attributes::REPARSE_POINT,
+            None => 0,
+        };
+        let attributes = match own | kept.attributes | reparse_point {
             0 => Attributes::NORMAL,
             some => some,
         };
@@ -188,6 +194,7 @@ impl Metadata {
             file_id: statx.stx_ino,
             device: (u64::from(statx.stx_dev_major) << 32) | u64::from(statx.stx_dev_minor),
             links: statx.stx_nlink,
+            reparse_tag: kept.tag.unwrap_or(0),
         }
     }
 
@@ -254,10 +261,12 @@ pub(super) struct Kept {
     pub(super) attributes: u32,
     /// When it was made, where a client said so.
     pub(super) created: Option<FileTime>,
+    /// The tag of the reparse point that it is.
+    pub(super) tag: Option<u32>,
 }
 
 pub(super) fn read_kept(path: &str) -> Kept {
-    let mut buffer = [0_u8; 32];
+    let mut buffer = [0_u8; 48];
     let length = match rustix::fs::getxattr(path, ATTRIBUTES_XATTR, &mut buffer) {
         Ok(length) => length,
         // Nothing was ever set, or this file system keeps none.
@@ -270,27 +279,35 @@ pub(super) fn read_kept(path: &str) -> Kept {
     let bits = words
         .next()
         .and_then(|text| u32::from_str_radix(text, 16).ok());
-    let created = words
-        .next()
-        .and_then(|text| u64::from_str_radix(text, 16).ok());
+    let created = words.next();
+    let created = created.and_then(|text| u64::from_str_radix(text, 16).ok());
+    let tag = words.next();
+    let tag = tag.and_then(|text| u32::from_str_radix(text, 16).ok());
     Kept {
         attributes: bits.unwrap_or(0) & Attributes::KEPT,
         created: created.map(FileTime),
+        tag,
     }
 }
 
 pub(super) fn write_kept(fd: BorrowedFd<'_>, kept: Kept) -> Result<(), TreeError> {
     let path = through(fd);
     let attributes = kept.attributes & Attributes::KEPT;
-    let text = match kept.created {
-        Some(created) => format!("{attributes:x} {:x}", created.0),
-        None if attributes == 0 => {
+    let created = kept.created.map(|created| format!("{:x}", created.0));
+    // A time that nobody set is no number.
+    let created = created.unwrap_or_else(|| "-".to_owned());
+    let text = match kept {
+        Kept { tag: Some(tag), .. } => format!("{attributes:x} {created} {tag:x}"),
+        Kept {
+            created: Some(_), ..
+        } => format!("{attributes:x} {created}"),
+        _ if attributes == 0 => {
             return match rustix::fs::removexattr(&path, ATTRIBUTES_XATTR) {
                 Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
                 Err(error) => Err(error.into()),
             };
         }
-        None => format!("{attributes:x}"),
+        _ => format!("{attributes:x}"),
     };
     Ok(rustix::fs::setxattr(
         &path,
