@@ -98,7 +98,7 @@ async fn change(client: &mut SmbClient, share: &str) -> Outcome {
     }
     // The crate sends a colon as a private character, so that it names files with it and no streams.
     client
-        .write_file(&mut tree, "dir/two.bin:notes", b"no stream")
+        .write_file(&tree, "dir/two.bin:notes", b"no stream")
         .await?;
     let names = client.list_directory(&mut tree, "dir").await?;
     if names.len() < 2 {
