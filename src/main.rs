@@ -5,6 +5,7 @@ use fsrvp::capture::Timers;
 use fsrvp::report;
 use fsrvp::run::check::{self, CheckOptions};
 use fsrvp::run::decode::{self, DecodeOptions};
+use fsrvp::run::judge_client::{JudgeClientOptions, judge_client};
 use fsrvp::run::serve::{self, ServeOptions};
 use fsrvp::run::status;
 use std::io::{self, IsTerminal as _, Write};
@@ -69,11 +70,21 @@ struct CheckArguments {
     lifecycles: Option<u64>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum CheckFormat {
     Text,
     Json,
     Junit,
+}
+
+impl CheckFormat {
+    fn of_report(self) -> report::Format {
+        match self {
+            CheckFormat::Text => report::Format::Text,
+            CheckFormat::Json => report::Format::Json,
+            CheckFormat::Junit => report::Format::Junit,
+        }
+    }
 }
 
 /// Print the FSRVP calls of pcap and pcapng files.
@@ -147,18 +158,25 @@ struct ServeArguments {
     /// context, since when, and when the timer frees it.
     #[arg(long)]
     status: bool,
-    /// How --status is printed.
-    #[arg(long, value_enum, default_value_t = StatusFormat::Text, requires = "status")]
-    format: StatusFormat,
+    /// Judge the clients: at the end, a verdict on each requirement of MS-FSRVP that binds them.
+    /// The exit code is then that of check; 3 where nobody called FSRVP.
+    #[arg(long, conflicts_with = "status")]
+    judge_client: bool,
+    /// End when the first client that called FSRVP has closed its last connection.
+    #[arg(long, requires = "judge_client")]
+    once: bool,
+    /// What to answer in place of what is right, to see what a client does then.
+    #[arg(long, value_name = "SCRIPT.toml", requires = "judge_client")]
+    answer: Option<PathBuf>,
+    /// Write the verdicts of --judge-client there instead of to standard output.
+    #[arg(long, value_name = "FILE", requires = "judge_client")]
+    output: Option<PathBuf>,
+    /// How --status (text or json) or the verdicts of --judge-client are printed.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<CheckFormat>,
     /// Log more: -v what the agent does, -vv every request.
     #[arg(short, action = clap::ArgAction::Count)]
     verbose: u8,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum StatusFormat {
-    Text,
-    Json,
 }
 
 fn main() -> ExitCode {
@@ -214,7 +232,22 @@ fn decode(arguments: DecodeArguments) -> Result<u8, String> {
 
 fn serve(arguments: ServeArguments) -> Result<u8, String> {
     log(arguments.verbose);
-    let (asks_status, format) = (arguments.status, arguments.format);
+    let (asks_status, judges) = (arguments.status, arguments.judge_client);
+    if arguments.format.is_some() && !(asks_status || judges) {
+        return Err("--format goes with --status or --judge-client; add one of them".to_owned());
+    }
+    let format = arguments.format.unwrap_or(CheckFormat::Text);
+    if asks_status && format == CheckFormat::Junit {
+        return Err(
+            "--format junit goes with --judge-client; --status has text and json".to_owned(),
+        );
+    }
+    let judging = JudgeClientOptions {
+        once: arguments.once,
+        answer: arguments.answer,
+        format: format.of_report(),
+        output: arguments.output,
+    };
     let options = ServeOptions {
         config: arguments.config,
         listen: arguments.listen,
@@ -227,8 +260,10 @@ fn serve(arguments: ServeArguments) -> Result<u8, String> {
     };
     if asks_status {
         let directory = options.state_directory()?;
-        let as_json = format == StatusFormat::Json;
+        let as_json = format == CheckFormat::Json;
         status::print(&directory, as_json, &mut io::stdout())?;
+    } else if judges {
+        return judge_client(&options, &judging, &mut io::stdout()).map(|status| status.code());
     } else {
         serve::serve(&options, &mut io::stdout())?;
     }
@@ -256,11 +291,7 @@ fn check(arguments: CheckArguments) -> Result<u8, String> {
         filters: arguments.filter,
         target: arguments.target,
         profile: arguments.profile,
-        format: match arguments.format {
-            CheckFormat::Text => report::Format::Text,
-            CheckFormat::Json => report::Format::Json,
-            CheckFormat::Junit => report::Format::Junit,
-        },
+        format: arguments.format.of_report(),
         output: arguments.output,
         jobs: arguments.jobs,
         list: arguments.list,

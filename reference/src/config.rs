@@ -10,11 +10,13 @@ use zeroize::Zeroizing;
 mod command;
 mod keys;
 mod limits;
+mod script;
 mod trial;
 
 pub use command::CommandConfig;
 pub use limits::{BEFORE_LOGON_MAX, CONNECTIONS_MAX, FRAME_WAIT, LOGON_WAIT, Limits};
-pub use trial::{STEPS, Trial};
+pub use script::{Dropped, Scripted, ScriptedAnswer};
+pub use trial::{Passing, STEPS, Traffic, Trial};
 
 /// The longest NetBIOS name, in bytes (RFC 1001 14.1, with the suffix byte left out).
 pub const NAME_LEN_MAX: usize = 15;
@@ -64,6 +66,10 @@ pub struct Config {
     /// What the server does wrong on purpose; not part of a configuration file.
     #[serde(skip)]
     pub faults: Vec<Fault>,
+    /// Answers in place of the right ones, for tests of clients; the first that fits a call counts.
+    /// Not part of a configuration file.
+    #[serde(skip)]
+    pub answers: Vec<ScriptedAnswer>,
     /// For tests of this server; not part of a configuration file.
     #[serde(skip)]
     pub trial: Trial,
@@ -87,6 +93,7 @@ impl Default for Config {
             limits: Limits::default(),
             clock: Clock::System,
             faults: Vec::new(),
+            answers: Vec::new(),
             trial: Trial::default(),
         }
     }

@@ -389,6 +389,18 @@ impl Client {
         self.files().run(job).await
     }
 
+    /// Closes the pipe, where there is one, and leaves its share.
+    pub(crate) async fn close_pipe(&mut self) -> Result<(), DriveError> {
+        let Some(pipe) = self.pipe.take() else {
+            return Ok(());
+        };
+        self.close(Handle {
+            tree_id: pipe.tree_id,
+            file_id: pipe.file_id,
+        })
+        .await
+    }
+
     /// Gives an open file back.
     pub(crate) async fn close(&mut self, handle: Handle) -> Result<(), DriveError> {
         let mut files = self.files();

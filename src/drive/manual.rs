@@ -28,6 +28,25 @@ impl ManualClient {
         Client::connect(target, &spec).await.map(ManualClient)
     }
 
+    /// Connects as `spec` says, and logs on.
+    ///
+    /// # Errors
+    /// Nobody listens, or the logon fails.
+    pub async fn connect_as(
+        target: &Target,
+        spec: &ClientSpec,
+    ) -> Result<ManualClient, DriveError> {
+        Client::connect(target, spec).await.map(ManualClient)
+    }
+
+    /// Closes the pipe, and then the connection; without this the connection just ends.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub async fn leave(mut self) -> Result<(), DriveError> {
+        self.0.close_pipe().await
+    }
+
     /// Makes a call; gives the reply whatever its code, or what came in place of one.
     ///
     /// # Errors

@@ -115,6 +115,12 @@ impl Clients {
         self.sets.get(&(client, id.0))
     }
 
+    /// Whether a set of this client is known, finished or not.
+    pub(super) fn has_made_sets(&self, client: IpAddr) -> bool {
+        let range = (client, Uuid::nil())..=(client, Uuid::max());
+        self.sets.range(range).next().is_some()
+    }
+
     /// Every set that a client has not finished, as far as it can know.
     pub(super) fn unfinished(&self) -> impl Iterator<Item = (IpAddr, ShadowCopySetId, &LocalSet)> {
         self.sets

@@ -11,6 +11,7 @@ mod client;
 mod clients;
 mod codes;
 mod history;
+mod kept;
 mod live;
 mod loss;
 mod moment;
@@ -24,6 +25,7 @@ mod statuses;
 mod tests;
 mod timer;
 
+pub use kept::{Kept, LeftOpen};
 pub use live::{Judgement, Live};
 pub use loss::{Loss, LossCause};
 pub use moment::{Countdown, Moment, Standing};
@@ -84,6 +86,10 @@ pub struct Oracle {
     moments: Option<Vec<Moment>>,
     /// What servers had let go of by the end.
     losses: Vec<Loss>,
+    /// The requirements that were followed.
+    kept: BTreeMap<&'static str, Kept>,
+    /// What may still be finished.
+    left_open: Vec<LeftOpen>,
     end: Duration,
 }
 
@@ -113,6 +119,8 @@ impl Oracle {
             findings: Vec::new(),
             moments: None,
             losses: Vec::new(),
+            kept: BTreeMap::new(),
+            left_open: Vec::new(),
             end: Duration::ZERO,
         }
     }
@@ -283,6 +291,7 @@ impl Oracle {
         }
         for (exchange, judged) in findings {
             let mut seen = BTreeSet::new();
+            kept::note(&mut self.kept, &exchange, &judged);
             for judged in judged {
                 if self.findings.len() < FINDINGS_MAX
                     && let Some(finding) = finding(&self.catalogue, &exchange, judged)
@@ -308,6 +317,8 @@ impl Oracle {
         let mut found = Vec::new();
         for (client, id, set) in server.history.clients.unfinished() {
             let Some(departure) = server.departure(client, id, set) else {
+                let gone = server.history.set(id).and_then(|set| set.gone);
+                self.left_open.extend(kept::left_open(gone, id, set));
                 continue;
             };
             found.push((set.clone(), client::abandoned(id, set, departure)));

@@ -4,11 +4,13 @@
 //! - A verdict is never guessed: what should have been judged and could not be is `inconclusive`.
 //! - An outcome is a value. Nothing here talks to a server, prints, or reads a clock.
 
+mod client;
 mod finding;
 mod ledger;
 mod lifecycles;
 mod normalise;
 
+pub use client::{Breach, ClientLedger, ClientOutcome, ClientSummary, Place};
 pub use finding::Finding;
 pub use ledger::{ExitStatus, Ledger, RequirementTotals, Summary, TargetName};
 pub use lifecycles::Lifecycles;

@@ -3,12 +3,13 @@
 //! **Architectural invariants**
 //! - A report shows a ledger and judges nothing: the format never changes a verdict.
 
+mod client;
 mod junit;
 mod text;
 
 pub use text::{line, totals};
 
-use crate::outcome::Ledger;
+use crate::outcome::{ClientLedger, Ledger};
 use crate::requirement::Catalogue;
 
 /// How a ledger is shown.
@@ -60,5 +61,17 @@ pub fn render(
         Format::Text => Ok(text::render(ledger, catalogue)),
         Format::Json => Ok(serde_json::to_string_pretty(ledger)? + "\n"),
         Format::Junit => Ok(junit::render(ledger)?),
+    }
+}
+
+/// The report of a ledger of clients, a line feed at its end.
+///
+/// # Errors
+/// When the serialiser of the format fails.
+pub fn render_client(ledger: &ClientLedger, format: Format) -> Result<String, ReportError> {
+    match format {
+        Format::Text => Ok(client::text(ledger)),
+        Format::Json => Ok(serde_json::to_string_pretty(ledger)? + "\n"),
+        Format::Junit => Ok(client::junit(ledger)?),
     }
 }

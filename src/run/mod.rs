@@ -2,5 +2,6 @@
 
 pub mod check;
 pub mod decode;
+pub mod judge_client;
 pub mod serve;
 pub mod status;

@@ -55,7 +55,7 @@ impl ServeOptions {
     ///
     /// # Errors
     /// One clause that names the option or the file, and the remedy.
-    fn configuration(&self) -> Result<Config, String> {
+    pub(super) fn configuration(&self) -> Result<Config, String> {
         let mut config = match &self.config {
             Some(path) => Config::from_file(path).map_err(|error| error.to_string())?,
             None => Config::default(),

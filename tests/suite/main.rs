@@ -3,6 +3,7 @@
 mod cli;
 mod decode;
 mod judge;
+mod judge_client;
 mod keys;
 mod lifecycles;
 mod listing;

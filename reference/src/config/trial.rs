@@ -1,5 +1,6 @@
 //! What tests of this server may ask of it, as a library; no configuration file can.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The steps of the server's work, in the order in which a lifecycle first meets them. A process
@@ -35,10 +36,40 @@ pub const STEPS: [&str; 26] = [
 
 type OnStep = Arc<dyn Fn(&'static str) + Send + Sync>;
 
+type OnTraffic = Arc<dyn Fn(Traffic<'_>) + Send + Sync>;
+
+/// Something that passes between a client and this server.
+#[derive(Debug, Clone, Copy)]
+pub struct Traffic<'a> {
+    /// The number of the connection; each has its own.
+    pub connection: u64,
+    /// Who made the connection.
+    pub client: SocketAddr,
+    /// What passes.
+    pub passing: Passing<'a>,
+}
+
+/// What passes between a client and this server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passing<'a> {
+    /// The connection was made.
+    Opened,
+    /// These bytes came from the client, and nothing was done with them yet.
+    Received(&'a [u8]),
+    /// These bytes are about to be sent.
+    Sent(&'a [u8]),
+    /// The connection is over.
+    Closed {
+        /// Whether the client has ended it.
+        by_client: bool,
+    },
+}
+
 /// How a test watches a server, or makes it worse than it is.
 #[derive(Clone, Default)]
 pub struct Trial {
     on_step: Option<OnStep>,
+    on_traffic: Option<OnTraffic>,
     without_sync: bool,
 }
 
@@ -47,6 +78,15 @@ impl Trial {
     #[must_use]
     pub fn on_step(mut self, on_step: impl Fn(&'static str) + Send + Sync + 'static) -> Self {
         self.on_step = Some(Arc::new(on_step));
+        self
+    }
+
+    /// Calls `on_traffic` with everything that passes between clients and the server, in an order
+    /// in which it may have happened: what a client sends passes before anything is done with it,
+    /// and an answer before it leaves.
+    #[must_use]
+    pub fn on_traffic(mut self, on_traffic: impl Fn(Traffic<'_>) + Send + Sync + 'static) -> Self {
+        self.on_traffic = Some(Arc::new(on_traffic));
         self
     }
 
@@ -64,6 +104,12 @@ impl Trial {
         }
     }
 
+    pub(crate) fn traffic(&self, traffic: Traffic<'_>) {
+        if let Some(on_traffic) = &self.on_traffic {
+            on_traffic(traffic);
+        }
+    }
+
     pub(crate) fn watches(&self) -> Option<Arc<dyn Fn(&'static str) + Send + Sync>> {
         self.on_step.clone()
     }
@@ -77,6 +123,7 @@ impl std::fmt::Debug for Trial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trial")
             .field("watched", &self.on_step.is_some())
+            .field("tapped", &self.on_traffic.is_some())
             .field("without_sync", &self.without_sync)
             .finish()
     }

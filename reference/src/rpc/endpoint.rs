@@ -124,6 +124,14 @@ impl Endpoint {
         self.answer(token, |representation| reply.emit(representation));
     }
 
+    /// The call was not carried out; there is a fault with this status in place of a reply.
+    pub fn handle_fault(&mut self, token: CallToken, status: FaultStatus) {
+        if let Some(origin) = self.calls.finish(token) {
+            self.send_fault(&origin.header, origin.context_id, status);
+            self.send_due_faults();
+        }
+    }
+
     /// The reply to a call about shares.
     pub fn handle_share_reply(&mut self, token: CallToken, reply: &srvsvc::Reply) {
         self.answer(token, |representation| reply.emit(representation));

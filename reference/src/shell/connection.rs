@@ -1,17 +1,20 @@
 //! One TCP connection: bytes in and out, its work on blocking threads, its calls to the agent.
 
 use super::actor::AgentHandle;
+use super::answers::{Answers, Said};
 use super::door::{Stranger, shown_out};
 use super::effects::Workshop;
 use super::files::Files;
 use super::threads::{OwnThreads, Threads};
 use super::time::Time;
+use crate::config::{Dropped, Passing, Traffic, Trial};
 use crate::smb::work::{FileToken, FileWork};
 use crate::smb::{
     Connection, ConnectionId, Effect, EffectId, FileDone, FileResult, OutputFrame, Replaced,
     Server, ShareCall,
 };
 use fsrvp_wire::fsrvp::Reply;
+use fsrvp_wire::rpce::FaultStatus;
 use fsrvp_wire::smb2::NtStatus;
 use fsrvp_wire::smb2::lock::LockElement;
 use fsrvp_wire::srvsvc;
@@ -47,6 +50,7 @@ pub(super) struct Shared {
     pub(super) server: Arc<Server>,
     pub(super) workshop: Arc<Workshop>,
     pub(super) agent: AgentHandle,
+    pub(super) answers: Arc<Answers>,
     pub(super) time: Time,
     pub(super) peers: Arc<Peers>,
     pub(super) threads: Threads,
@@ -78,11 +82,33 @@ impl Peers {
 pub(super) enum Event {
     File(EffectId, FileResult),
     Reply(EffectId, Reply),
+    /// A call that was not carried out.
+    Fault(EffectId, FaultStatus),
     ShareReply(EffectId, srvsvc::Reply),
     /// A session was replaced by one of another connection, which waits until it has ended.
     Replaced(Replaced, oneshot::Sender<()>),
-    /// The server stops before there is a reply.
+    /// There is no reply: the server stops, or a script wants none.
     NoReply,
+    /// A script wants no more of this connection once the client has read what there is.
+    LastReply,
+}
+
+/// Tells a test what passes on a connection.
+#[derive(Clone, Copy)]
+struct Tap<'a> {
+    trial: &'a Trial,
+    connection: u64,
+    client: SocketAddr,
+}
+
+impl Tap<'_> {
+    fn pass(self, passing: Passing<'_>) {
+        self.trial.traffic(Traffic {
+            connection: self.connection,
+            client: self.client,
+            passing,
+        });
+    }
 }
 
 /// Serves one client until either side ends the connection.
@@ -109,17 +135,29 @@ pub(super) async fn serve(
     let (sender, mut events) = mpsc::unbounded_channel();
     let id = connection.id();
     shared.peers.lock().insert(id, sender.clone());
+    let workshop = Arc::clone(&shared.workshop);
+    let tap = Tap {
+        trial: &workshop.trial,
+        connection: id.0,
+        client,
+    };
+    tap.pass(Passing::Opened);
+    let (mut by_client, mut is_last) = (false, false);
     let mut waits = HashMap::new();
     let mut buffer = vec![0; READ_LEN];
     tracing::debug!(%client, "connected");
     loop {
         let sent = tokio::select! {
-            sent = send(&mut stream, &mut connection) => sent,
+            sent = send(&mut stream, &mut connection, tap) => sent,
             () = shown_out(&mut stranger) => break,
             _ = shutdown.changed() => break,
         };
         if let Err(error) = sent {
             tracing::debug!(%client, %error, "gone while sending");
+            by_client = true;
+            break;
+        }
+        if is_last && !connection.has_unread() {
             break;
         }
         while let Some((id, effect)) = connection.poll_effect() {
@@ -149,9 +187,13 @@ pub(super) async fn serve(
             read = stream.read(&mut buffer), if connection.wants_input() => match read {
                 Ok(length) if length > 0 => {
                     let bytes = buffer.get(..length).unwrap_or_default();
+                    tap.pass(Passing::Received(bytes));
                     connection.handle_bytes(bytes, shared.time.machine());
                 }
-                _ => break,
+                _ => {
+                    by_client = true;
+                    break;
+                }
             },
             Some(event) = events.recv() => match event {
                 Event::File(id, result) => {
@@ -160,6 +202,9 @@ pub(super) async fn serve(
                 }
                 Event::Reply(id, reply) => {
                     connection.handle_reply(id, reply, shared.time.machine());
+                }
+                Event::Fault(id, status) => {
+                    connection.handle_fault(id, status, shared.time.machine());
                 }
                 Event::ShareReply(id, reply) => {
                     connection.handle_share_reply(id, &reply, shared.time.machine());
@@ -178,6 +223,7 @@ pub(super) async fn serve(
                     });
                 }
                 Event::NoReply => break,
+                Event::LastReply => is_last = true,
             },
             () = alarm_of(&shared.time, alarm) => {
                 connection.handle_timeout(shared.time.machine());
@@ -189,6 +235,7 @@ pub(super) async fn serve(
             _ = shutdown.changed() => break,
         }
     }
+    tap.pass(Passing::Closed { by_client });
     finish(connection, files, threads).await;
     shared.peers.lock().remove(&id);
     tracing::debug!(%client, "disconnected");
@@ -209,8 +256,14 @@ async fn alarm_of(time: &Time, alarm: Option<Duration>) {
     }
 }
 
-async fn send(stream: &mut TcpStream, connection: &mut Connection) -> std::io::Result<()> {
+async fn send(
+    stream: &mut TcpStream,
+    connection: &mut Connection,
+    tap: Tap<'_>,
+) -> std::io::Result<()> {
     while let Some(frame) = connection.poll_output() {
+        tap.pass(Passing::Sent(&frame.head));
+        tap.pass(Passing::Sent(&frame.payload));
         tokio::time::timeout(WRITE_WAIT, send_frame(stream, &frame)).await??;
     }
     Ok(())
@@ -277,13 +330,22 @@ fn begin(
         // Only a lock is waited for without a thread, and so taken back.
         Effect::Cancel(_) => tokio::spawn(std::future::ready(())),
         Effect::Call(call) => {
-            let agent = shared.agent.clone();
+            let (agent, answers) = (shared.agent.clone(), Arc::clone(&shared.answers));
             tokio::spawn(async move {
-                let event = match agent.call(call.caller, call.call).await {
-                    Some(reply) => Event::Reply(id, reply),
-                    None => Event::NoReply,
+                let (said, drop) = answers.answer(&agent, call.caller, call.call).await;
+                let said = match said {
+                    Said::Reply(reply) => Event::Reply(id, reply),
+                    Said::Fault(status) => Event::Fault(id, status),
+                    Said::Nothing => Event::NoReply,
                 };
-                let _ = events.send(event);
+                let said = match drop {
+                    Some(Dropped::Before) => Event::NoReply,
+                    Some(Dropped::After) | None => said,
+                };
+                let _ = events.send(said);
+                if drop == Some(Dropped::After) {
+                    let _ = events.send(Event::LastReply);
+                }
             })
         }
     }

@@ -8,6 +8,7 @@
 //!   disk and the exposed shares agree before the socket listens.
 
 mod actor;
+mod answers;
 mod commit;
 mod connection;
 pub mod descriptors;
@@ -35,6 +36,7 @@ use crate::smb::Server;
 use crate::store::{Store, StoreError};
 use crate::users::Users;
 use actor::{Actor, AgentHandle};
+use answers::Answers;
 use connection::Shared;
 use door::Door;
 use effects::Workshop;
@@ -153,6 +155,7 @@ impl Reference {
             threads: Threads::default(),
             workshop: Arc::clone(&workshop),
             agent: handle.clone(),
+            answers: Arc::new(Answers::new(config.answers.clone())),
             time,
             peers: Arc::default(),
         };

@@ -16,6 +16,7 @@ use crate::agent::Now;
 use crate::config::same_name;
 use crate::rpc::CallToken;
 use fsrvp_wire::fsrvp::Reply as FsrvpReply;
+use fsrvp_wire::rpce::FaultStatus;
 use fsrvp_wire::smb2::{Command, FileId};
 use fsrvp_wire::srvsvc;
 use std::collections::{BTreeMap, VecDeque};
@@ -26,8 +27,8 @@ use std::time::Duration;
 /// One TCP connection of the server, sans-IO.
 ///
 /// Inputs are [`Connection::handle_bytes`], [`Connection::handle_completion`],
-/// [`Connection::handle_reply`], [`Connection::handle_replaced`], [`Connection::handle_timeout`]
-/// and, at the end, [`Connection::handle_disconnect`]. After each of them take everything from
+/// [`Connection::handle_reply`], [`Connection::handle_fault`], [`Connection::handle_replaced`],
+/// [`Connection::handle_timeout`] and, at the end, [`Connection::handle_disconnect`]. After each of them take everything from
 /// [`Connection::poll_output`] and [`Connection::poll_effect`], look at
 /// [`Connection::is_closed`], and arm one alarm at [`Connection::poll_timeout`].
 pub struct Connection {
@@ -96,6 +97,21 @@ impl Connection {
         }
         self.settle(now);
         self.take_frames(now);
+    }
+
+    /// The agent's answer to a call is this RPC fault.
+    pub fn handle_fault(&mut self, id: EffectId, status: FaultStatus, now: Now) {
+        if let Some((file_id, token)) = self.calls.remove(&id) {
+            pipes::fault(&mut self.state, file_id, token, status);
+        }
+        self.settle(now);
+        self.take_frames(now);
+    }
+
+    /// Whether an answer of a pipe has not been read by the client yet.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        self.state.opens.has_unread()
     }
 
     /// MS-SMB2 3.3.5.5.3: a client has come back by another connection, in place of this session.

@@ -125,6 +125,12 @@ impl Opens {
         }
     }
 
+    /// Whether a message of a pipe lies unread.
+    pub(crate) fn has_unread(&self) -> bool {
+        let unread = |open: &Open| matches!(&open.target, Target::Pipe(pipe) if pipe.has_unread());
+        self.by_id.values().any(unread)
+    }
+
     /// Takes one open out.
     pub(crate) fn remove(&mut self, file_id: FileId) -> Option<Open> {
         self.by_id.remove(&file_id)

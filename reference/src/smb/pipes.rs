@@ -11,6 +11,7 @@ use crate::rpc::{Accounts, CallToken, Endpoint, Fresh, Identity, Service};
 use crate::users::Users;
 use fsrvp_wire::auth::ntlm::NtHash;
 use fsrvp_wire::fsrvp::Reply as FsrvpReply;
+use fsrvp_wire::rpce::FaultStatus;
 use fsrvp_wire::smb2::ioctl::{self, CtlCode};
 use fsrvp_wire::smb2::{FileId, NtStatus, read};
 use fsrvp_wire::srvsvc;
@@ -149,6 +150,14 @@ pub(crate) fn reply(state: &mut State, file_id: FileId, token: CallToken, reply:
     // The client may have closed the pipe meanwhile.
     if let Some(pipe) = state.opens.pipe(file_id) {
         pipe.endpoint.handle_reply(token, reply);
+        take_call(state, file_id);
+    }
+}
+
+/// Takes in the news that a call was not carried out, and why.
+pub(crate) fn fault(state: &mut State, file_id: FileId, token: CallToken, status: FaultStatus) {
+    if let Some(pipe) = state.opens.pipe(file_id) {
+        pipe.endpoint.handle_fault(token, status);
         take_call(state, file_id);
     }
 }

@@ -39,6 +39,9 @@ fn adds_a_share_twice(scene: &Scene<'_>) -> Ruling {
     ) else {
         return Ruling::Silent;
     };
+    if set.copies.is_empty() {
+        return Ruling::Silent;
+    }
     let same = set.copies.iter().any(|copy| {
         let known = copy.name.as_ref();
         !copy.deleted && known.is_some_and(|known| !known.deeper && !name.deeper && known.is(&name))
@@ -72,6 +75,8 @@ fn prepares_before_the_last_share(scene: &Scene<'_>) -> Ruling {
                 format!("{} after PrepareShadowCopySet", scene.asked()),
             )
         }
+        // Whatever was added was added before it.
+        Some(set) if scene.is(Opnum::CommitShadowCopySet) && set.prepared => Ruling::Kept,
         _ => Ruling::Silent,
     }
 }

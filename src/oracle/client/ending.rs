@@ -19,12 +19,13 @@ pub(super) const REQUIREMENTS: &[&str] = &["FSRVP-C-3.2.4.5-02", "FSRVP-C-3.2.4.
 
 fn uses_an_aborted_set(scene: &Scene<'_>) -> Ruling {
     match local(scene) {
-        Some(set) => Ruling::of(
-            set.status != Local::Forgotten,
+        Some(set) if set.status == Local::Forgotten => Ruling::of(
+            false,
             "no call for a set that was aborted: the client has forgotten it",
             scene.asked(),
         ),
-        None => Ruling::Silent,
+        Some(_) if scene.is(Opnum::AbortShadowCopySet) => Ruling::Kept,
+        _ => Ruling::Silent,
     }
 }
 
@@ -71,13 +72,9 @@ pub(in crate::oracle) enum Departure {
     Expired,
 }
 
-/// Judges a set that its client has left unfinished.
-pub(in crate::oracle) fn abandoned(
-    id: ShadowCopySetId,
-    set: &LocalSet,
-    departure: Departure,
-) -> Judged {
-    let (requirement, wanted) = match set.status {
+/// What a client breaks that leaves a set of this status unfinished, and what it should have done.
+pub(in crate::oracle) fn unfinished(status: Local) -> (&'static str, &'static str) {
+    match status {
         Local::Exposed => (
             "FSRVP-C-3.2.4.5-02",
             "RecoveryCompleteShadowCopySet, or AbortShadowCopySet, for a set that is Exposed",
@@ -86,7 +83,16 @@ pub(in crate::oracle) fn abandoned(
             "FSRVP-C-3.2.4.9-01",
             "AbortShadowCopySet for a set that is not finished, before the client leaves",
         ),
-    };
+    }
+}
+
+/// Judges a set that its client has left unfinished.
+pub(in crate::oracle) fn abandoned(
+    id: ShadowCopySetId,
+    set: &LocalSet,
+    departure: Departure,
+) -> Judged {
+    let (requirement, wanted) = unfinished(set.status);
     let how = match departure {
         Departure::Closed(frame) => {
             format!("its client closed its last connection in frame {frame}")

@@ -8,9 +8,10 @@ mod deletion;
 mod ending;
 mod exposure;
 mod protection;
+mod situations;
 mod start;
 
-pub(super) use ending::{Departure, abandoned};
+pub(super) use ending::{Departure, abandoned, unfinished};
 pub(super) use protection::CALL_TIMEOUT;
 
 use super::rule::{Rule, Ruling, Scene, Test};
@@ -24,6 +25,7 @@ pub(super) const TABLES: &[&[Rule]] = &[
     exposure::RULES,
     ending::RULES,
     deletion::RULES,
+    situations::RULES,
 ];
 
 /// Every requirement on clients that has a rule.

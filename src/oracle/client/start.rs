@@ -33,11 +33,13 @@ fn adds_a_share_that_was_refused(scene: &Scene<'_>) -> Ruling {
 fn version_above_its_own(scene: &Scene<'_>) -> Ruling {
     let stream = scene.history.clients.stream(scene.exchange.link.stream);
     match stream.and_then(|stream| stream.min_version) {
-        Some(version) if scene.is(Opnum::SetContext) => Ruling::of(
-            version <= FSRVP_RPC_VERSION_1,
-            "no SetContext where the server's MinVersion is above the client's version",
-            format!("{} after MinVersion {version}", scene.asked()),
-        ),
+        Some(version) if scene.is(Opnum::SetContext) && version > FSRVP_RPC_VERSION_1 => {
+            Ruling::of(
+                false,
+                "no SetContext where the server's MinVersion is above the client's version",
+                format!("{} after MinVersion {version}", scene.asked()),
+            )
+        }
         _ => Ruling::Silent,
     }
 }
@@ -46,9 +48,14 @@ fn version_above_its_own(scene: &Scene<'_>) -> Ruling {
 fn starts_after_a_failure(scene: &Scene<'_>) -> Ruling {
     let stream = scene.history.clients.stream(scene.exchange.link.stream);
     match stream.and_then(|stream| stream.set_context) {
-        Some(code) if scene.is(Opnum::StartShadowCopySet) && scene.whole_stream && scene.alone => {
+        Some(code)
+            if scene.is(Opnum::StartShadowCopySet)
+                && !code.is_success()
+                && scene.whole_stream
+                && scene.alone =>
+        {
             Ruling::of(
-                code.is_success(),
+                false,
                 "no StartShadowCopySet after SetContext failed",
                 format!("StartShadowCopySet after SetContext returned {code:?}"),
             )
@@ -128,7 +135,8 @@ fn second_context(scene: &Scene<'_>) -> Ruling {
             ),
             scene.asked(),
         ),
-        None => Ruling::Kept,
+        None if scene.history.clients.has_made_sets(scene.client()) => Ruling::Kept,
+        None => Ruling::Silent,
     }
 }
 
