@@ -90,6 +90,8 @@ pub(super) struct Stream {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Clients {
     sets: BTreeMap<(IpAddr, Uuid), LocalSet>,
+    /// Unfinished sets of which an answer was not seen, or may have been overtaken by another.
+    blurred: BTreeMap<(IpAddr, Uuid), LocalSet>,
     pub(super) streams: BTreeMap<u64, Stream>,
     /// The ids that clients gave to StartShadowCopySet, and the server's in their place.
     given: BTreeMap<(IpAddr, Uuid), ShadowCopySetId>,
@@ -127,6 +129,12 @@ impl Clients {
             .iter()
             .filter(|(_, set)| set.status.is_unfinished() && !set.told_gone)
             .map(|((client, id), set)| (*client, ShadowCopySetId(*id), set))
+    }
+
+    /// The sets that a client may not have finished, and nobody knows how far they are.
+    pub(super) fn blurred(&self) -> impl Iterator<Item = (ShadowCopySetId, &LocalSet)> {
+        let sets = self.blurred.iter();
+        sets.map(|((_, id), set)| (ShadowCopySetId(*id), set))
     }
 
     /// The server's id of a set whose id the client made up itself.
@@ -172,14 +180,26 @@ impl Clients {
         let Some(id) = set_id(call) else {
             return;
         };
+        let ends = [
+            Opnum::RecoveryCompleteShadowCopySet,
+            Opnum::AbortShadowCopySet,
+            Opnum::DeleteShareMapping,
+        ];
+        if act.succeeded() && ends.contains(&act.opnum()) {
+            self.blurred.remove(&(client, id.0));
+        }
+        if !act.alone {
+            // The client may have got an answer that was not seen, or one after another.
+            let set = self.sets.remove(&(client, id.0));
+            let unseen = !(act.succeeded() && ends.contains(&act.opnum()));
+            if let Some(set) = set.filter(|set| set.status.is_unfinished() && unseen) {
+                self.blurred.insert((client, id.0), set);
+            }
+            return;
+        }
         let Some(set) = self.sets.get_mut(&(client, id.0)) else {
             return;
         };
-        if !act.alone {
-            // The client may have got an answer that was not seen, or one after another.
-            self.sets.remove(&(client, id.0));
-            return;
-        }
         set.last = last(act);
         set.link = std::sync::Arc::clone(&act.exchange.link);
         // An argument of AddToShadowCopySet or GetShareMapping may be at fault, too.

@@ -323,6 +323,10 @@ impl Oracle {
             };
             found.push((set.clone(), client::abandoned(id, set, departure)));
         }
+        for (id, set) in server.history.clients.blurred() {
+            let gone = server.history.set(id).and_then(|set| set.gone);
+            self.left_open.extend(kept::left_open(gone, id, set));
+        }
         self.losses.extend(losses);
         for (set, judged) in found {
             let (stream, frame, time) = set.last;

@@ -5,6 +5,7 @@
 
 mod blackbox;
 mod campaign;
+mod judge_client;
 mod lifecycle;
 mod matrix;
 mod profiles;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(1);
     let mut trials = Vec::new();
     trials.extend(lifecycle::trials());
+    trials.extend(judge_client::trials());
     trials.extend(strangers::trials());
     trials.extend(torture::trials());
     trials.extend(profiles::trials());

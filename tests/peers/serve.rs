@@ -137,6 +137,30 @@ impl Serve {
         Ok(())
     }
 
+    /// Asks the server to end as Ctrl-C does.
+    #[allow(
+        dead_code,
+        reason = "benches/server takes this file in and uses the rest"
+    )]
+    pub(crate) fn interrupt(&self) -> io::Result<()> {
+        let pid = i32::try_from(self.child.id()).ok();
+        let pid = pid.and_then(rustix::process::Pid::from_raw);
+        let pid = pid.ok_or(io::ErrorKind::NotFound)?;
+        Ok(rustix::process::kill_process(
+            pid,
+            rustix::process::Signal::INT,
+        )?)
+    }
+
+    /// Waits until the server has ended, and gives its exit code.
+    #[allow(
+        dead_code,
+        reason = "benches/server takes this file in and uses the rest"
+    )]
+    pub(crate) fn wait(&mut self) -> io::Result<Option<i32>> {
+        Ok(self.child.wait()?.code())
+    }
+
     /// What `fsrvp serve --status` prints of it.
     pub(crate) fn status(&self) -> io::Result<String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fsrvp"));

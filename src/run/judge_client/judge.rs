@@ -1,5 +1,6 @@
 //! Between what passes at the server and the oracle: clients are judged while they are served.
 
+use super::deserted::Deserted;
 use super::owner::Owners;
 use super::verdicts::{Found, ledger};
 use crate::flow::{Direction, Dissector, Event, Exchange, KeyRing, Listed, StreamId, tcp::Stamp};
@@ -45,6 +46,7 @@ pub(super) struct Judge {
     labels: BTreeMap<u64, Label>,
     counts: HashMap<u64, u64>,
     owners: Owners,
+    deserted: Deserted,
     found: Found,
     first: Option<IpAddr>,
     connections: u64,
@@ -97,6 +99,7 @@ impl Judge {
             labels: BTreeMap::new(),
             counts: HashMap::new(),
             owners: Owners::new(owner),
+            deserted: Deserted::default(),
             found: Found::default(),
             first: None,
             connections: 0,
@@ -140,6 +143,10 @@ impl Judge {
         // A set is given up only by a client that leaves on purpose.
         if end == End::Orderly {
             self.oracle.handle_close(over.client, SERVER, frame);
+            let client = over.client.ip();
+            if !self.open.values().any(|open| open.client.ip() == client) {
+                self.deserted.left(client);
+            }
         }
         if self.counts.remove(&over.stream).is_some() && self.ends.len() < LABELS_MAX {
             self.ends.insert(over.stream, end);
@@ -179,6 +186,10 @@ impl Judge {
             let place = self.place(left.client, left.stream, left.frame, left.time);
             self.found
                 .left(left, self.ends.get(&left.stream).copied(), place);
+        }
+        for breach in self.deserted.finish() {
+            let id = RequirementId(Deserted::REQUIREMENT.to_owned());
+            self.found.broke(id, breach);
         }
         ledger(&self.catalogue, self.found)
     }
@@ -303,6 +314,7 @@ impl Judge {
             exchange.request_evidence.time,
         );
         self.found.called(exchange, &place, CLIENTS_MAX);
+        self.deserted.exchange(exchange, &place);
         if let Some(ruling) = self.owners.exchange(exchange, frame) {
             let id = Owners::REQUIREMENT;
             match ruling {

@@ -5,6 +5,7 @@
 //! users' passwords, and by the rules on clients of the oracle. A script may want other answers
 //! than the right ones, so that situations come up that no good server would lead to.
 
+mod deserted;
 mod judge;
 mod owner;
 mod script;

@@ -69,10 +69,12 @@ impl Found {
             None => "its client had not finished when the run ended",
             Some(End::Cut) => "its client's connection broke off; the client may have died",
             Some(End::ByServer) => "the server ended its client's connection",
-            Some(End::Orderly) => "another connection of its client did not end in order",
+            Some(End::Orderly) => {
+                "not every answer was seen, or another connection of its client did not end in order"
+            }
         };
         let id = RequirementId(left.requirement.to_owned());
-        let reason = format!("set {} was left {}: {how}; {place}", left.set, left.status);
+        let reason = format!("set {} was {} last: {how}; {place}", left.set, left.status);
         self.left.entry(id).or_default().push(reason);
     }
 }

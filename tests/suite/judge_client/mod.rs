@@ -323,6 +323,10 @@ fn a_client_that_dies_or_is_cut_off_is_not_called_wrong() {
         let dropped = cut.ledger["calls"].as_u64();
         assert_eq!(dropped, Some(5), "{:#}", cut.ledger);
     }
+    // The call under way has no answer that the client could have read.
+    let script = answers("CommitShadowCopySet", "drop = \"before\"");
+    let cut = client_does(&script, "version context start add prepare commit");
+    cut.is("FSRVP-C-3.2.4.9-01", "inconclusive");
     // It comes back, and does what is left.
     let back = client_does(
         "",
@@ -330,6 +334,36 @@ fn a_client_that_dies_or_is_cut_off_is_not_called_wrong() {
     );
     back.is("FSRVP-C-3.2.4.5-02", "pass");
     assert_eq!(back.code, 0, "{:#}", back.ledger);
+}
+
+#[test]
+fn a_client_that_comes_back_only_to_delete_has_not_recovered() {
+    let exposed = "version context start add prepare commit expose mapping";
+    let script = |words: &str| judged_until_another_leaves(&format!("{exposed} {words}"));
+    let deserted = script("leave delete leave");
+    deserted.is("FSRVP-C-3.2.4.5-02", "fail");
+    let recovered = script("leave recover delete leave");
+    recovered.is("FSRVP-C-3.2.4.5-02", "pass");
+    // The text lets a client delete what is Exposed.
+    let deleted = script("delete leave");
+    deleted.is("FSRVP-C-3.2.4.5-02", "n/a");
+}
+
+/// One client that may leave and come back: the run lasts until another one has left, whose call
+/// came first.
+fn judged_until_another_leaves(words: &str) -> desk::Run {
+    judged("", async |targets: Targets| {
+        let elsewhere = ClientSpec {
+            other_address: true,
+            ..ClientSpec::default()
+        };
+        let mut first = Client::new(targets, elsewhere);
+        first.does("version").await;
+        Client::new(targets, ClientSpec::default())
+            .does(words)
+            .await;
+        first.does("leave").await;
+    })
 }
 
 #[test]
