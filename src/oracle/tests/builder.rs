@@ -290,6 +290,26 @@ impl Story {
 
     /// The findings.
     pub(super) fn judged(self) -> Vec<Finding> {
+        self.findings_and_oracle().0
+    }
+
+    /// The requirements that came up and were followed.
+    pub(super) fn kept(self) -> Vec<&'static str> {
+        let (_, oracle) = self.findings_and_oracle();
+        oracle.kept().keys().copied().collect()
+    }
+
+    /// The sets that may still be finished, by what is broken if they are not.
+    pub(super) fn left_open(self) -> Vec<&'static str> {
+        let (_, oracle) = self.findings_and_oracle();
+        oracle
+            .left_open()
+            .iter()
+            .map(|left| left.requirement)
+            .collect()
+    }
+
+    fn findings_and_oracle(self) -> (Vec<Finding>, Oracle) {
         static CATALOGUE: LazyLock<Catalogue> =
             LazyLock::new(|| Catalogue::built_in().expect("it reads"));
         let mut oracle = Oracle::new(CATALOGUE.clone(), self.durations);
@@ -310,7 +330,7 @@ impl Story {
             oracle.handle_close(*client, *server, *frame);
         }
         oracle.handle_time(self.time);
-        oracle.finish()
+        (oracle.finish(), oracle)
     }
 
     /// The requirements that one side broke, in order.

@@ -3,6 +3,7 @@
 mod builder;
 mod certainty;
 mod clients;
+mod followed;
 mod servers;
 mod states;
 mod values;

@@ -9,7 +9,7 @@ use fsrvp_wire::fsrvp::{Call, ShadowCopySetId};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// How many sets are followed; no server has more at a time.
+/// How many sets are followed.
 const SETS_MAX: usize = 4096;
 
 /// The sets of all clients that are Exposed.
@@ -19,23 +19,26 @@ pub(super) struct Deserted(BTreeMap<(IpAddr, uuid::Uuid), Exposed>);
 /// A set that is Exposed, as far as its client can know.
 struct Exposed {
     place: Place,
-    was_left: bool,
-    was_deleted: bool,
+    /// The frame of the last request on the connection that was its client's last.
+    left: Option<u64>,
+    /// The frame in which the last of its mappings was deleted.
+    deleted: Option<u64>,
 }
 
 impl Deserted {
     pub(super) const REQUIREMENT: &str = "FSRVP-C-3.2.4.5-02";
 
-    /// A client has closed its last connection, in order.
-    pub(super) fn left(&mut self, client: IpAddr) {
+    /// A client has closed its last connection, in order. The last request on it came in this
+    /// frame; that it was the last one may show only when the next connection is in use.
+    pub(super) fn left(&mut self, client: IpAddr, frame: u64) {
         let sets = self.0.iter_mut().filter(|((of, _), _)| *of == client);
         for (_, set) in sets {
-            set.was_left = true;
+            set.left.get_or_insert(frame);
         }
     }
 
-    /// Learns from a call.
-    pub(super) fn exchange(&mut self, exchange: &Exchange, place: &Place) {
+    /// Learns from a call, whose request came in this frame.
+    pub(super) fn exchange(&mut self, exchange: &Exchange, frame: u64, place: &Place) {
         let (Request::Call(call), Answer::Reply(reply)) = (&exchange.request, &exchange.answer)
         else {
             return;
@@ -49,8 +52,8 @@ impl Deserted {
             Call::ExposeShadowCopySet(request) if self.0.len() < SETS_MAX => {
                 let exposed = Exposed {
                     place: place.clone(),
-                    was_left: false,
-                    was_deleted: false,
+                    left: None,
+                    deleted: None,
                 };
                 self.0.insert(key(request.shadow_copy_set_id), exposed);
             }
@@ -62,7 +65,7 @@ impl Deserted {
             }
             Call::DeleteShareMapping(request) => {
                 if let Some(set) = self.0.get_mut(&key(request.shadow_copy_set_id)) {
-                    set.was_deleted = set.was_left;
+                    set.deleted = Some(frame);
                 }
             }
             _ => {}
@@ -71,7 +74,10 @@ impl Deserted {
 
     /// What was broken.
     pub(super) fn finish(self) -> impl Iterator<Item = Breach> {
-        let deserted = self.0.into_iter().filter(|(_, set)| set.was_deleted);
+        let deserted = self
+            .0
+            .into_iter()
+            .filter(|(_, set)| set.left.is_some() && set.deleted > set.left);
         deserted.map(|((_, id), set)| Breach {
             expected: "RecoveryCompleteShadowCopySet, or AbortShadowCopySet, for a set that is \
                        Exposed, before the client closes its last connection"

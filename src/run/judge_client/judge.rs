@@ -41,6 +41,8 @@ pub(super) struct Judge {
     /// something.
     last: HashMap<u64, (u64, bool)>,
     ends: BTreeMap<u64, End>,
+    /// By client: the frame of its last request on any connection that is over.
+    last_requests: HashMap<IpAddr, u64>,
     frame: u64,
     /// What to call a call, by the first frame of its request and the last one of its answer.
     labels: BTreeMap<u64, Label>,
@@ -56,6 +58,8 @@ struct Connection {
     id: StreamId,
     stream: u64,
     client: SocketAddr,
+    /// The frame before which it was made.
+    since: u64,
 }
 
 /// How a connection ended.
@@ -95,6 +99,7 @@ impl Judge {
             open: HashMap::new(),
             last: HashMap::new(),
             ends: BTreeMap::new(),
+            last_requests: HashMap::new(),
             frame: 0,
             labels: BTreeMap::new(),
             counts: HashMap::new(),
@@ -111,7 +116,13 @@ impl Judge {
         let id = self.dissector.open_stream(client, SERVER);
         let stream = self.connections;
         self.connections += 1;
-        let connection_of = Connection { id, stream, client };
+        let since = self.frame + 1;
+        let connection_of = Connection {
+            id,
+            stream,
+            client,
+            since,
+        };
         self.open.insert(connection, connection_of);
     }
 
@@ -134,18 +145,27 @@ impl Judge {
         self.oracle.handle_time(time);
         self.dissector.close_stream(over.id);
         self.drain();
-        let orderly = self.last.remove(&over.stream).is_some_and(|(_, ends)| ends);
-        let end = match (by_client, orderly) {
+        let last = self.last.remove(&over.stream).unwrap_or_default();
+        let end = match (by_client, last) {
             (false, _) => End::ByServer,
-            (true, true) => End::Orderly,
-            (true, false) => End::Cut,
+            (true, (_, true)) => End::Orderly,
+            (true, (_, false)) => End::Cut,
         };
+        let client = over.client.ip();
+        let last_request = match self.last_requests.get(&client) {
+            Some(before) => last.0.max(*before),
+            None => last.0,
+        };
+        if self.last_requests.len() < CLIENTS_MAX {
+            self.last_requests.insert(client, last_request);
+        }
         // A set is given up only by a client that leaves on purpose.
         if end == End::Orderly {
             self.oracle.handle_close(over.client, SERVER, frame);
-            let client = over.client.ip();
-            if !self.open.values().any(|open| open.client.ip() == client) {
-                self.deserted.left(client);
+            let others = self.open.values();
+            let mut beside = others.filter(|open| open.client.ip() == client);
+            if beside.all(|open| open.since > last_request) {
+                self.deserted.left(client, last_request);
             }
         }
         if self.counts.remove(&over.stream).is_some() && self.ends.len() < LABELS_MAX {
@@ -261,13 +281,11 @@ impl Judge {
         match event {
             Event::Exchange(exchange) => self.exchange(exchange),
             Event::Gap(gap) => {
-                let unread = format!(
-                    "{}: {}: {}",
-                    gap.link.client.ip(),
-                    gap.layer.name(),
-                    gap.reason
-                );
-                self.found.unread(unread, UNREAD_MAX);
+                let client = gap.link.client.ip();
+                let what = format!("{client}: {}: {}", gap.layer.name(), gap.reason);
+                // What speaks no SMB at all hides no call.
+                let may_hide = self.last.contains_key(&gap.link.stream).then_some(client);
+                self.found.unread(what, may_hide, UNREAD_MAX);
             }
             Event::BadSignature(wrong) if wrong.direction == Direction::ClientToServer => {
                 let frame = wrong.evidence.frames.first().copied().unwrap_or(0);
@@ -314,7 +332,7 @@ impl Judge {
             exchange.request_evidence.time,
         );
         self.found.called(exchange, &place, CLIENTS_MAX);
-        self.deserted.exchange(exchange, &place);
+        self.deserted.exchange(exchange, frame, &place);
         if let Some(ruling) = self.owners.exchange(exchange, frame) {
             let id = Owners::REQUIREMENT;
             match ruling {

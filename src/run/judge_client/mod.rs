@@ -181,12 +181,15 @@ fn keys(config: &Config) -> Result<KeyRing, String> {
     Ok(KeyRing::new(keys.collect(), Vec::new()))
 }
 
-/// How long the server's timers run. Where a script answers, no timer need have been started.
+/// How long the server's timers run. Where a script refuses what was right, a timer need not have
+/// been started that the oracle believes to run.
 fn durations(config: &Config) -> Durations {
-    match (config.answers.is_empty(), config.timers) {
-        (false, _) => Durations::Unknown,
-        (true, Timers::Scale(scale)) => Durations::Scaled(scale),
-        (true, Timers::FixedS(seconds)) => {
+    let refuses = |scripted: &Scripted| matches!(scripted, Scripted::Code(_) | Scripted::Fault(_));
+    let refuses = config.answers.iter().any(|of| refuses(&of.answer));
+    match (refuses, config.timers) {
+        (true, _) => Durations::Unknown,
+        (false, Timers::Scale(scale)) => Durations::Scaled(scale),
+        (false, Timers::FixedS(seconds)) => {
             Duration::try_from_secs_f64(seconds).map_or(Durations::Unknown, Durations::Fixed)
         }
     }

@@ -6,6 +6,7 @@ use crate::oracle::{LeftOpen, requirement_of};
 use crate::outcome::{Breach, ClientLedger, ClientOutcome, Place, Verdict};
 use crate::requirement::{Catalogue, Level, Requirement, RequirementId, Role};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// The lowest RPC level at which every fragment has a signature (C706 13.1.2.1: packet).
 const LEVEL_PACKET: u8 = 4;
@@ -17,7 +18,9 @@ pub(super) struct Found {
     kept: BTreeMap<RequirementId, (u64, Place)>,
     left: BTreeMap<RequirementId, Vec<String>>,
     unread: BTreeMap<String, u64>,
-    clients: BTreeSet<String>,
+    /// Clients of whose traffic not everything could be read.
+    doubtful: BTreeSet<IpAddr>,
+    clients: BTreeSet<IpAddr>,
     calls: u64,
 }
 
@@ -36,8 +39,12 @@ impl Found {
         self.kept.entry(id).or_insert_with(|| (0, place())).0 += times;
     }
 
-    /// Something could not be read; no more than `max` different things are told.
-    pub(super) fn unread(&mut self, what: String, max: usize) {
+    /// Something could not be read, which may hide a call of this client; no more than `max`
+    /// different things are told.
+    pub(super) fn unread(&mut self, what: String, may_hide: Option<IpAddr>, max: usize) {
+        if self.doubtful.len() < max {
+            self.doubtful.extend(may_hide);
+        }
         if self.unread.contains_key(&what) || self.unread.len() < max {
             *self.unread.entry(what).or_default() += 1;
         }
@@ -47,7 +54,7 @@ impl Found {
     pub(super) fn called(&mut self, exchange: &Exchange, place: &Place, clients_max: usize) {
         self.calls += 1;
         if self.clients.len() < clients_max {
-            self.clients.insert(exchange.link.client.ip().to_string());
+            self.clients.insert(exchange.link.client.ip());
         }
         let of = |signed| requirement_of(signed, Role::Client);
         // Every signature is checked; a wrong one is told beside.
@@ -92,7 +99,7 @@ pub(super) fn ledger(catalogue: &Catalogue, mut found: Found) -> ClientLedger {
     let of_clients = catalogue.iter().filter(|of| of.role == Role::Client);
     let outcomes = of_clients.map(|of| outcome(of, &mut found)).collect();
     ClientLedger::new(
-        found.clients.into_iter().collect(),
+        found.clients.iter().map(ToString::to_string).collect(),
         found.calls,
         unread,
         outcomes,
@@ -131,7 +138,7 @@ fn outcome(requirement: &Requirement, found: &mut Found) -> ClientOutcome {
 /// Where part of the traffic could not be read, nobody knows that.
 fn did_not_come_up(requirement: &Requirement, found: &Found) -> (Verdict, String) {
     let given = format!("{}; {}", requirement.given, requirement.when);
-    match found.unread.is_empty() || found.calls == 0 {
+    match found.doubtful.is_disjoint(&found.clients) {
         true => (Verdict::NotApplicable, format!("did not come up: {given}")),
         false => (
             Verdict::Inconclusive,

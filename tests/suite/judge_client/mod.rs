@@ -6,6 +6,7 @@ mod player;
 use desk::{Targets, judged};
 use fsrvp::case::{ClientSpec, RpcLevel};
 use player::{Client, client_does};
+use std::io::Write as _;
 
 /// Everything that a client has to do, in order.
 const CLEAN: &str = "supported version context start add prepare commit expose mapping recover \
@@ -344,6 +345,17 @@ fn a_client_that_comes_back_only_to_delete_has_not_recovered() {
     deserted.is("FSRVP-C-3.2.4.5-02", "fail");
     let recovered = script("leave recover delete leave");
     recovered.is("FSRVP-C-3.2.4.5-02", "pass");
+    // It stays by another connection, which it made before.
+    let stayed = judged("", async |targets: Targets| {
+        let mut idle = Client::new(targets, ClientSpec::default());
+        idle.does("version").await;
+        let words = format!("{exposed} leave");
+        let mut busy = Client::new(targets, ClientSpec::default());
+        busy.does(&words).await;
+        busy.does("delete leave").await;
+        idle.does("leave").await;
+    });
+    stayed.is("FSRVP-C-3.2.4.5-02", "n/a");
     // The text lets a client delete what is Exposed.
     let deleted = script("delete leave");
     deleted.is("FSRVP-C-3.2.4.5-02", "n/a");
@@ -364,6 +376,20 @@ fn judged_until_another_leaves(words: &str) -> desk::Run {
             .await;
         first.does("leave").await;
     })
+}
+
+#[test]
+fn what_speaks_no_smb_puts_nothing_in_doubt() {
+    let run = judged("", async |targets: Targets| {
+        let address = ("127.0.0.1", targets.target().port);
+        let mut stranger = std::net::TcpStream::connect(address).expect("a connection");
+        stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("sent");
+        let mut client = Client::new(targets, ClientSpec::default());
+        client.does("supported version context start abort").await;
+        drop(stranger);
+        client.does("leave").await;
+    });
+    assert_eq!(run.code, 0, "{:#}", run.ledger);
 }
 
 #[test]

@@ -75,6 +75,7 @@ impl Client {
         }
     }
 
+    /// Makes a call; whatever the server does, the client goes on with its words.
     async fn call(&mut self, call: &Call) {
         if self.connection.is_none() {
             let made = ManualClient::connect_as(&self.target, &self.spec).await;
@@ -83,7 +84,6 @@ impl Client {
         let Some(connection) = &mut self.connection else {
             return;
         };
-        // Whatever the server does, the client goes on with its words.
         match connection.call(call).await {
             Ok(Ok(Reply::StartShadowCopySet(reply))) if reply.status.is_success() => {
                 self.set = reply.shadow_copy_set_id;
