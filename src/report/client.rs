@@ -13,6 +13,9 @@ const ORDER: [Verdict; 5] = [
     Verdict::NotApplicable,
 ];
 
+/// How many breaches of one requirement a text shows; JSON has all.
+const SHOWN_MAX: usize = 3;
+
 /// One paragraph a requirement, then totals.
 pub(super) fn text(ledger: &ClientLedger) -> String {
     let mut out = String::new();
@@ -60,7 +63,7 @@ fn paragraph(outcome: &ClientOutcome, out: &mut String) {
 /// What was seen, line by line.
 fn story(outcome: &ClientOutcome) -> Vec<String> {
     let mut lines = Vec::new();
-    for breach in &outcome.breaches {
+    for breach in outcome.breaches.iter().take(SHOWN_MAX) {
         lines.push(format!("expected {}", breach.expected));
         let times = match breach.times {
             1 => String::new(),
@@ -68,6 +71,9 @@ fn story(outcome: &ClientOutcome) -> Vec<String> {
         };
         lines.push(format!("seen     {}{times}", breach.seen));
         lines.push(format!("at       {}", breach.place));
+    }
+    if let more @ 1.. = outcome.breaches.len().saturating_sub(SHOWN_MAX) {
+        lines.push(format!("and {more} more, which --format json shows"));
     }
     if let Some(place) = &outcome.first_kept {
         let times = match outcome.kept {
@@ -165,6 +171,18 @@ n/a          FSRVP-C-3-01  set Exposed; sent  [MUST; section 3.2.4.5]
             render_client(&ledger(), Format::Text).expect("it renders"),
             wanted
         );
+    }
+
+    #[test]
+    fn text_shows_the_first_breaches_and_how_many_more_there_are() {
+        let mut outcomes = ledger().outcomes;
+        let failed = outcomes.last_mut().expect("a failure");
+        let breach = failed.breaches[0].clone();
+        failed.breaches.extend(vec![breach; 4]);
+        let ledger = ClientLedger::new(Vec::new(), 9, Vec::new(), outcomes);
+        let text = render_client(&ledger, Format::Text).expect("it renders");
+        assert_eq!(text.matches("expected").count(), 3, "{text}");
+        assert!(text.contains("and 2 more, "), "{text}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The Python that the package python3-impacket belongs to, whatever else is in PATH.
-const PYTHON: &str = "/usr/bin/python3";
+pub(crate) const PYTHON: &str = "/usr/bin/python3";
 
 /// A share, and the file store that it says it lies on.
 const SHARES: [(&str, &str); 4] = [
@@ -33,7 +33,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-fn trial(name: &str, run: impl FnOnce() -> Outcome + Send + 'static) -> Trial {
+/// A trial that needs impacket.
+pub(crate) fn trial(name: &str, run: impl FnOnce() -> Outcome + Send + 'static) -> Trial {
     Trial::ignorable_test(format!("peers::{name}"), move || {
         if !is_there() {
             let reason = "python3-impacket is not installed; scripts/test installs it as root";
@@ -103,7 +104,8 @@ fn run(profile: &str) -> Outcome {
     crate::demand(&output, ", 0 wrong", "suite.py")
 }
 
-fn scripts() -> PathBuf {
+/// Where the Python files are.
+pub(crate) fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/blackbox")
 }
 

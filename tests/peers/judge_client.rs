@@ -1,12 +1,13 @@
 //! `fsrvp serve --judge-client` in front of clients that are not ours.
 
 use crate::serve::{ADMIN, Serve, Store};
-use crate::tool::Tool;
-use crate::{Outcome, trial};
+use crate::tool::{self, Tool};
+use crate::{Outcome, blackbox, trial};
 use libtest_mimic::Trial;
 use serde_json::Value;
 use std::fs;
 use std::io;
+use std::process::Command;
 
 /// What rpcclient breaks whenever it exposes: it never calls RecoveryComplete.
 const NO_RECOVERY: &str = "FSRVP-C-3.2.4.5-02";
@@ -18,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("judge-client::scripts", rpcclient, false, scripts),
         trial("judge-client::delete", rpcclient, false, delete),
         trial("judge-client::smbtorture", &["smbtorture"], false, torture),
+        blackbox::trial("judge-client::impacket", impacket),
     ]
 }
 
@@ -198,5 +200,31 @@ fn torture() -> Outcome {
         "create_simple",
         &["FSRVP-C-3.2.4.2.2-02"],
         &["FSRVP-C-3.2.4.4-03", "FSRVP-C-3.2.4.8-04"],
+    )
+}
+
+/// Whoever does what is asked breaks nothing, in whatever dialect and representation.
+fn impacket() -> Outcome {
+    let judge = Judge::start(&["data"], "", &[])?;
+    let mut command = Command::new(blackbox::PYTHON);
+    command
+        .arg("-B")
+        .arg(blackbox::scripts().join("lifecycles.py"))
+        .arg(judge.serve.port.to_string())
+        .env("FSRVP_PASSWORD", ADMIN.password);
+    tool::run_with_input(command, b"")?.success("lifecycles.py")?;
+    judge.serve.interrupt()?;
+    judge.verdicts()?.demand(
+        "impacket",
+        &[],
+        &[
+            "FSRVP-C-3.1.4.2-01",
+            "FSRVP-C-3.2.4.2.1-09",
+            "FSRVP-C-3.2.4.4-03",
+            "FSRVP-C-3.2.4.5-02",
+            "FSRVP-C-3.2.4.6-01",
+            "FSRVP-C-3.2.4.8-04",
+            "FSRVP-C-3.2.4.9-01",
+        ],
     )
 }
