@@ -82,9 +82,7 @@ fn story(outcome: &ClientOutcome) -> Vec<String> {
         };
         lines.push(format!("followed {times}: {place}"));
     }
-    if !outcome.reason.is_empty() {
-        lines.push(outcome.reason.clone());
-    }
+    lines.extend(outcome.reason.lines().map(str::to_owned));
     lines
 }
 

@@ -3,7 +3,9 @@
 use super::deserted::Deserted;
 use super::owner::Owners;
 use super::verdicts::{Found, ledger};
-use crate::flow::{Direction, Dissector, Event, Exchange, KeyRing, Listed, StreamId, tcp::Stamp};
+use crate::flow::{
+    Answer, Direction, Dissector, Event, Exchange, KeyRing, Listed, StreamId, tcp::Stamp,
+};
 use crate::oracle::{Durations, Oracle, requirement_of};
 use crate::outcome::{Breach, ClientLedger, Place};
 use crate::requirement::{Catalogue, RequirementId, Role};
@@ -20,6 +22,9 @@ const LABELS_MAX: usize = 64 * 1024;
 
 /// How many breaches are kept that the oracle does not keep itself.
 const BREACHES_MAX: usize = 1024;
+
+/// MS-FSRVP 3.2.2: how long a client waits for the answer to a call.
+const CALL_TIMEOUT: Duration = Duration::from_millis(180_000);
 
 /// How many different places that could not be read are told.
 const UNREAD_MAX: usize = 64;
@@ -49,6 +54,10 @@ pub(super) struct Judge {
     counts: HashMap<u64, u64>,
     owners: Owners,
     deserted: Deserted,
+    /// The connection that its client ends at the moment, and when.
+    leaving: Option<(u64, Duration)>,
+    /// The server stops, so that whoever is connected is not to blame.
+    stops: bool,
     found: Found,
     first: Option<IpAddr>,
     connections: u64,
@@ -105,6 +114,8 @@ impl Judge {
             counts: HashMap::new(),
             owners: Owners::new(owner),
             deserted: Deserted::default(),
+            leaving: None,
+            stops: false,
             found: Found::default(),
             first: None,
             connections: 0,
@@ -144,7 +155,9 @@ impl Judge {
         let frame = self.stamp(time).frame;
         self.oracle.handle_time(time);
         self.dissector.close_stream(over.id);
+        self.leaving = by_client.then_some((over.stream, time));
         self.drain();
+        self.leaving = None;
         let last = self.last.remove(&over.stream).unwrap_or_default();
         let end = match (by_client, last) {
             (false, _) => End::ByServer,
@@ -168,10 +181,16 @@ impl Judge {
                 self.deserted.left(client, last_request);
             }
         }
-        if self.counts.remove(&over.stream).is_some() && self.ends.len() < LABELS_MAX {
+        let ended = by_client || !self.stops;
+        if self.counts.remove(&over.stream).is_some() && ended && self.ends.len() < LABELS_MAX {
             self.ends.insert(over.stream, end);
         }
         self.owners.forget(over.stream);
+    }
+
+    /// The server is about to stop.
+    pub(super) fn stops(&mut self) {
+        self.stops = true;
     }
 
     /// Whether the first client that called FSRVP has no connection any more.
@@ -332,6 +351,7 @@ impl Judge {
             exchange.request_evidence.time,
         );
         self.found.called(exchange, &place, CLIENTS_MAX);
+        self.given_up(exchange, &place);
         self.deserted.exchange(exchange, frame, &place);
         if let Some(ruling) = self.owners.exchange(exchange, frame) {
             let id = Owners::REQUIREMENT;
@@ -347,6 +367,22 @@ impl Judge {
                     },
                 ),
             }
+        }
+    }
+
+    /// A client that ends its connection while it waits has not waited long enough, or it died, or
+    /// somebody has stopped it.
+    fn given_up(&mut self, exchange: &Exchange, place: &Place) {
+        let Some((_, end)) = self.leaving.filter(|(of, _)| *of == exchange.link.stream) else {
+            return;
+        };
+        let waited = end.saturating_sub(exchange.request_evidence.time);
+        if exchange.answer == Answer::Missing && waited < CALL_TIMEOUT {
+            let seconds = waited.as_secs_f64();
+            let reason = format!(
+                "the client ended its connection {seconds:.1} s after a call that had no answer yet; {place}"
+            );
+            self.found.doubt("FSRVP-C-3.2.2-01", reason);
         }
     }
 
@@ -386,8 +422,11 @@ fn is_our_pipe(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{BadSignature, Evidence, Link, Part, RpcExchange, Signed};
+    use crate::flow::{
+        BadSignature, Evidence, Link, Part, Request, RpcExchange, Signed, SmbProtection,
+    };
     use crate::outcome::Verdict;
+    use fsrvp_wire::fsrvp::{Call, get_supported_version};
     use uuid::Uuid;
 
     fn judge() -> Judge {
@@ -463,6 +502,33 @@ mod tests {
             let servers = judged(Direction::ServerToClient);
             assert_eq!(servers, Verdict::NotApplicable, "{id}");
         }
+    }
+
+    #[test]
+    fn a_client_that_does_not_wait_for_an_answer_is_in_doubt() {
+        let judged = |waited: u64, answered| {
+            let mut judge = judge();
+            judge.leaving = Some((0, Duration::from_secs(waited)));
+            let call = Call::GetSupportedVersion(get_supported_version::Request);
+            let fault = Answer::Fault(5);
+            judge.event(&Event::Exchange(Box::new(Exchange {
+                link: link(),
+                dialect: Some(0x0311),
+                smb: SmbProtection::Signed,
+                rpc_auth: Some(5),
+                ndr: "ndr32-le",
+                call_id: 1,
+                opnum: call.opnum(),
+                request: Request::Call(call),
+                request_evidence: Evidence::default(),
+                answer: if answered { fault } else { Answer::Missing },
+                answer_evidence: Evidence::default(),
+            })));
+            verdict(judge, "FSRVP-C-3.2.2-01")
+        };
+        assert_eq!(judged(10, false), Verdict::Inconclusive);
+        assert_eq!(judged(10, true), Verdict::NotApplicable);
+        assert_eq!(judged(181, false), Verdict::NotApplicable);
     }
 
     #[test]

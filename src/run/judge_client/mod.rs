@@ -106,6 +106,9 @@ async fn run(config: Config, desk: &Desk, once: bool, out: &mut dyn Write) -> Re
         _ = terminate.recv() => {}
         () = desk.first_left.notified(), if once => {}
     }
+    if let Some(judge) = desk.lock().as_mut() {
+        judge.stops();
+    }
     reference.stop().await;
     Ok(())
 }

@@ -16,7 +16,7 @@ const LEVEL_PACKET: u8 = 4;
 pub(super) struct Found {
     breaches: BTreeMap<RequirementId, Vec<Breach>>,
     kept: BTreeMap<RequirementId, (u64, Place)>,
-    left: BTreeMap<RequirementId, Vec<String>>,
+    doubts: BTreeMap<RequirementId, Vec<String>>,
     unread: BTreeMap<String, u64>,
     /// Clients of whose traffic not everything could be read.
     doubtful: BTreeSet<IpAddr>,
@@ -73,16 +73,21 @@ impl Found {
     /// A set was left behind, and nothing shows that this was meant.
     pub(super) fn left(&mut self, left: &LeftOpen, end: Option<End>, place: Place) {
         let how = match end {
-            None => "its client had not finished when the run ended",
+            None => "its client was still connected when the run ended",
             Some(End::Cut) => "its client's connection broke off; the client may have died",
             Some(End::ByServer) => "the server ended its client's connection",
             Some(End::Orderly) => {
                 "not every answer was seen, or another connection of its client did not end in order"
             }
         };
-        let id = RequirementId(left.requirement.to_owned());
         let reason = format!("set {} was {} last: {how}; {place}", left.set, left.status);
-        self.left.entry(id).or_default().push(reason);
+        self.doubt(left.requirement, reason);
+    }
+
+    /// A requirement may have been broken.
+    pub(super) fn doubt(&mut self, requirement: &str, reason: String) {
+        let id = RequirementId(requirement.to_owned());
+        self.doubts.entry(id).or_default().push(reason);
     }
 }
 
@@ -110,11 +115,11 @@ fn outcome(requirement: &Requirement, found: &mut Found) -> ClientOutcome {
     let id = &requirement.id;
     let breaches = found.breaches.remove(id).unwrap_or_default();
     let kept = found.kept.remove(id);
-    let left = found.left.remove(id).unwrap_or_default();
+    let doubts = found.doubts.remove(id).unwrap_or_default();
     let (verdict, reason) = match (requirement.level, &requirement.reason) {
         (Level::Must, _) if !breaches.is_empty() => (Verdict::Fail, String::new()),
         (_, _) if !breaches.is_empty() => (Verdict::NonStrict, String::new()),
-        (_, _) if !left.is_empty() => (Verdict::Inconclusive, left.join("\n")),
+        (_, _) if !doubts.is_empty() => (Verdict::Inconclusive, doubts.join("\n")),
         (_, _) if kept.is_some() => (Verdict::Pass, String::new()),
         (_, Some(reason)) => (Verdict::NotApplicable, reason.clone()),
         (_, None) => did_not_come_up(requirement, found),
