@@ -24,10 +24,14 @@ use judge::Judge;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+
+/// Read once. It is built in and read by the tests.
+static CATALOGUE: LazyLock<Arc<Catalogue>> =
+    LazyLock::new(|| Arc::new(Catalogue::built_in().unwrap_or_default()));
 
 /// What the command line says beside what it says to `serve`.
 #[derive(Debug, Default)]
@@ -56,7 +60,6 @@ pub fn judge_client(
     if let Some(path) = &options.answer {
         config.answers = script::read(path).map_err(|error| error.to_string())?;
     }
-    let catalogue = Catalogue::built_in().map_err(|error| error.to_string())?;
     let file = match &options.output {
         Some(path) => Some(
             File::create(path).map_err(|error| format!("--output {}: {error}", path.display()))?,
@@ -66,7 +69,7 @@ pub fn judge_client(
     let names_owner = |scripted: &Scripted| matches!(scripted, Scripted::Owner(_));
     let owner = config.answers.iter().any(|of| names_owner(&of.answer));
     let judge = Judge::new(
-        Arc::new(catalogue),
+        Arc::clone(&CATALOGUE),
         keys(&config)?,
         durations(&config),
         owner,
