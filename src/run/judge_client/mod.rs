@@ -58,7 +58,7 @@ pub fn judge_client(
 ) -> Result<ExitStatus, String> {
     let mut config = serve.configuration()?;
     if let Some(path) = &options.answer {
-        config.answers = script::read(path).map_err(|error| error.to_string())?;
+        config.answers = script::read(path).map_err(|error| format!("--answer {error}"))?;
     }
     let file = match &options.output {
         Some(path) => Some(

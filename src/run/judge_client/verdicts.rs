@@ -11,6 +11,9 @@ use std::net::IpAddr;
 /// The lowest RPC level at which every fragment has a signature (C706 13.1.2.1: packet).
 const LEVEL_PACKET: u8 = 4;
 
+/// How many doubts about one requirement are told.
+const DOUBTS_MAX: usize = 64;
+
 /// Everything that was found of the clients.
 #[derive(Default)]
 pub(super) struct Found {
@@ -77,7 +80,8 @@ impl Found {
             Some(End::Cut) => "its client's connection broke off; the client may have died",
             Some(End::ByServer) => "the server ended its client's connection",
             Some(End::Orderly) => {
-                "not every answer was seen, or another connection of its client did not end in order"
+                "calls overlapped, an answer was not seen, or another of its client's connections did \
+                 not end in order"
             }
         };
         let reason = format!("set {} was {} last: {how}; {place}", left.set, left.status);
@@ -87,7 +91,10 @@ impl Found {
     /// A requirement may have been broken.
     pub(super) fn doubt(&mut self, requirement: &str, reason: String) {
         let id = RequirementId(requirement.to_owned());
-        self.doubts.entry(id).or_default().push(reason);
+        let doubts = self.doubts.entry(id).or_default();
+        if doubts.len() < DOUBTS_MAX {
+            doubts.push(reason);
+        }
     }
 }
 
