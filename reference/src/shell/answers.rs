@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// What is said to a call.
+#[derive(Debug)]
 pub(super) enum Said {
     Reply(Reply),
     /// The call was not carried out.

@@ -13,8 +13,6 @@ use crate::smb::{
     Connection, ConnectionId, Effect, EffectId, FileDone, FileResult, OutputFrame, Replaced,
     Server, ShareCall,
 };
-use fsrvp_wire::fsrvp::Reply;
-use fsrvp_wire::rpce::FaultStatus;
 use fsrvp_wire::smb2::NtStatus;
 use fsrvp_wire::smb2::lock::LockElement;
 use fsrvp_wire::srvsvc;
@@ -81,16 +79,14 @@ impl Peers {
 #[derive(Debug)]
 pub(super) enum Event {
     File(EffectId, FileResult),
-    Reply(EffectId, Reply),
-    /// A call that was not carried out.
-    Fault(EffectId, FaultStatus),
+    Said(EffectId, Said),
+    /// The same, and a script wants no more of this connection once the client has read it.
+    SaidLast(EffectId, Said),
     ShareReply(EffectId, srvsvc::Reply),
     /// A session was replaced by one of another connection, which waits until it has ended.
     Replaced(Replaced, oneshot::Sender<()>),
-    /// There is no reply: the server stops, or a script wants none.
+    /// A script wants no reply.
     NoReply,
-    /// A script wants no more of this connection once the client has read what there is.
-    LastReply,
 }
 
 /// Tells a test what passes on a connection.
@@ -200,11 +196,16 @@ pub(super) async fn serve(
                     waits.remove(&id);
                     connection.handle_completion(id, result, shared.time.machine());
                 }
-                Event::Reply(id, reply) => {
-                    connection.handle_reply(id, reply, shared.time.machine());
+                Event::Said(id, said) => {
+                    if hear(&mut connection, id, said, &shared.time).is_none() {
+                        break;
+                    }
                 }
-                Event::Fault(id, status) => {
-                    connection.handle_fault(id, status, shared.time.machine());
+                Event::SaidLast(id, said) => {
+                    is_last = true;
+                    if hear(&mut connection, id, said, &shared.time).is_none() {
+                        break;
+                    }
                 }
                 Event::ShareReply(id, reply) => {
                     connection.handle_share_reply(id, &reply, shared.time.machine());
@@ -223,7 +224,6 @@ pub(super) async fn serve(
                     });
                 }
                 Event::NoReply => break,
-                Event::LastReply => is_last = true,
             },
             () = alarm_of(&shared.time, alarm) => {
                 connection.handle_timeout(shared.time.machine());
@@ -247,6 +247,16 @@ fn notice_its_end(stream: &TcpStream) -> rustix::io::Result<()> {
     sockopt::set_tcp_keepidle(stream, KEEPALIVE_AFTER)?;
     sockopt::set_tcp_keepintvl(stream, KEEPALIVE_EVERY)?;
     sockopt::set_tcp_keepcnt(stream, KEEPALIVES_MAX)
+}
+
+/// Takes in what was said to a call; `None` where the server stops before anything was.
+fn hear(connection: &mut Connection, id: EffectId, said: Said, time: &Time) -> Option<()> {
+    match said {
+        Said::Reply(reply) => connection.handle_reply(id, reply, time.machine()),
+        Said::Fault(status) => connection.handle_fault(id, status, time.machine()),
+        Said::Nothing => return None,
+    }
+    Some(())
 }
 
 async fn alarm_of(time: &Time, alarm: Option<Duration>) {
@@ -333,19 +343,12 @@ fn begin(
             let (agent, answers) = (shared.agent.clone(), Arc::clone(&shared.answers));
             tokio::spawn(async move {
                 let (said, drop) = answers.answer(&agent, call.caller, call.call).await;
-                let said = match said {
-                    Said::Reply(reply) => Event::Reply(id, reply),
-                    Said::Fault(status) => Event::Fault(id, status),
-                    Said::Nothing => Event::NoReply,
-                };
-                let said = match drop {
+                // The client gets no moment to do anything between the last answer and the end.
+                let _ = events.send(match drop {
+                    None => Event::Said(id, said),
                     Some(Dropped::Before) => Event::NoReply,
-                    Some(Dropped::After) | None => said,
-                };
-                let _ = events.send(said);
-                if drop == Some(Dropped::After) {
-                    let _ = events.send(Event::LastReply);
-                }
+                    Some(Dropped::After) => Event::SaidLast(id, said),
+                });
             })
         }
     }
