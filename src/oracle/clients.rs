@@ -60,6 +60,10 @@ pub(super) struct LocalSet {
     pub(super) prepare_called: bool,
     /// Whether it succeeded.
     pub(super) prepared: bool,
+    /// Whether AbortShadowCopySet was called, and failed: more than to call it nobody has to do.
+    abort_tried: bool,
+    /// Whether RecoveryCompleteShadowCopySet was called, and failed.
+    pub(super) recovery_tried: bool,
     /// Whether the server said that it does not know the set.
     told_gone: bool,
     /// What the last call for it returned.
@@ -127,7 +131,7 @@ impl Clients {
     pub(super) fn unfinished(&self) -> impl Iterator<Item = (IpAddr, ShadowCopySetId, &LocalSet)> {
         self.sets
             .iter()
-            .filter(|(_, set)| set.status.is_unfinished() && !set.told_gone)
+            .filter(|(_, set)| set.status.is_unfinished() && !set.told_gone && !set.abort_tried)
             .map(|((client, id), set)| (*client, ShadowCopySetId(*id), set))
     }
 
@@ -180,19 +184,18 @@ impl Clients {
         let Some(id) = set_id(call) else {
             return;
         };
-        let ends = [
-            Opnum::RecoveryCompleteShadowCopySet,
-            Opnum::AbortShadowCopySet,
-            Opnum::DeleteShareMapping,
-        ];
-        if act.succeeded() && ends.contains(&act.opnum()) {
+        // Whoever calls AbortShadowCopySet has done what it has to, whatever comes of it.
+        let ends = act.is(Opnum::AbortShadowCopySet)
+            || act.succeeded()
+                && (act.is(Opnum::RecoveryCompleteShadowCopySet)
+                    || act.is(Opnum::DeleteShareMapping));
+        if ends {
             self.blurred.remove(&(client, id.0));
         }
         if !act.alone {
             // The client may have got an answer that was not seen, or one after another.
             let set = self.sets.remove(&(client, id.0));
-            let unseen = !(act.succeeded() && ends.contains(&act.opnum()));
-            if let Some(set) = set.filter(|set| set.status.is_unfinished() && unseen) {
+            if let Some(set) = set.filter(|set| set.status.is_unfinished() && !ends) {
                 self.blurred.insert((client, id.0), set);
             }
             return;
@@ -214,7 +217,15 @@ impl Clients {
         if act.is(Opnum::PrepareShadowCopySet) {
             set.prepare_called = true;
         }
+        if let Call::GetShareMapping(request) = call {
+            for copy in &mut set.copies {
+                copy.mapped |= copy.id == request.shadow_copy_id;
+            }
+        }
+        set.abort_tried |= act.is(Opnum::AbortShadowCopySet);
+        set.recovery_tried |= act.is(Opnum::RecoveryCompleteShadowCopySet);
         if act.succeeded() {
+            set.abort_tried = false;
             set.success(call, act);
         }
     }
@@ -229,6 +240,8 @@ impl Clients {
             copies: Vec::new(),
             prepare_called: false,
             prepared: false,
+            abort_tried: false,
+            recovery_tried: false,
             told_gone: false,
             last_unknown: false,
             last_code: None,
@@ -302,14 +315,14 @@ impl LocalSet {
             }
             (Call::PrepareShadowCopySet(_), _) => self.prepared = true,
             (Call::CommitShadowCopySet(_), _) => self.status = Local::Committed,
-            (Call::ExposeShadowCopySet(_), _) => self.status = Local::Exposed,
-            (Call::RecoveryCompleteShadowCopySet(_), _) => self.status = Local::Recovered,
-            (Call::AbortShadowCopySet(_), _) => self.status = Local::Forgotten,
-            (Call::GetShareMapping(request), _) => {
+            (Call::ExposeShadowCopySet(_), _) => {
+                self.status = Local::Exposed;
                 for copy in &mut self.copies {
-                    copy.mapped |= copy.id == request.shadow_copy_id;
+                    copy.mapped = false;
                 }
             }
+            (Call::RecoveryCompleteShadowCopySet(_), _) => self.status = Local::Recovered,
+            (Call::AbortShadowCopySet(_), _) => self.status = Local::Forgotten,
             (Call::DeleteShareMapping(request), _) => {
                 for copy in &mut self.copies {
                     copy.deleted |= copy.id == request.shadow_copy_id;

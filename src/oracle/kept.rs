@@ -91,7 +91,7 @@ pub(super) fn left_open(
     }
     let (stream, frame, time) = set.last;
     Some(LeftOpen {
-        requirement: client::unfinished(set.status).0,
+        requirement: client::unfinished(set).0,
         set: short(id.0),
         status: set.status.name(),
         stream,

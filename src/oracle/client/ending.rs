@@ -72,10 +72,10 @@ pub(in crate::oracle) enum Departure {
     Expired,
 }
 
-/// What a client breaks that leaves a set of this status unfinished, and what it should have done.
-pub(in crate::oracle) fn unfinished(status: Local) -> (&'static str, &'static str) {
-    match status {
-        Local::Exposed => (
+/// What a client breaks that leaves this set unfinished, and what it should have done.
+pub(in crate::oracle) fn unfinished(set: &LocalSet) -> (&'static str, &'static str) {
+    match set.status {
+        Local::Exposed if !set.recovery_tried => (
             "FSRVP-C-3.2.4.5-02",
             "RecoveryCompleteShadowCopySet, or AbortShadowCopySet, for a set that is Exposed",
         ),
@@ -92,7 +92,7 @@ pub(in crate::oracle) fn abandoned(
     set: &LocalSet,
     departure: Departure,
 ) -> Judged {
-    let (requirement, wanted) = unfinished(set.status);
+    let (requirement, wanted) = unfinished(set);
     let how = match departure {
         Departure::Closed(frame) => {
             format!("its client closed its last connection in frame {frame}")

@@ -165,13 +165,13 @@ const WRONG: &[(&str, (&str, &str), &str)] = &[
     ),
     (
         "FSRVP-C-3.2.4.9-01",
-        ("AbortShadowCopySet", "code = \"E_FAIL\"\ncall = 1"),
-        "version context start add abort leave",
+        ("", ""),
+        "version context start add prepare commit expose mapping recover abort leave",
     ),
     (
         "FSRVP-C-3.2.4.9-01",
-        ("", ""),
-        "version context start add prepare commit expose mapping recover abort leave",
+        ("RecoveryCompleteShadowCopySet", "code = \"E_FAIL\""),
+        "version context start add prepare commit expose mapping recover leave",
     ),
     (
         "FSRVP-C-3-02",
@@ -286,6 +286,26 @@ const RIGHT: &[(&str, (&str, &str), &str)] = &[
         "FSRVP-C-3.2.4.9-01",
         ("CommitShadowCopySet", "fault = 0x1c010014"),
         "version context start add prepare commit abort leave",
+    ),
+    (
+        "FSRVP-C-3.2.4.5-02",
+        (
+            "RecoveryCompleteShadowCopySet",
+            "code = \"E_FAIL\"\ncall = 1",
+        ),
+        "version context start add prepare commit expose mapping recover recover leave",
+    ),
+    // It was called, and the application may go on without what it tells.
+    (
+        "FSRVP-C-3.2.4.4-03",
+        ("GetShareMapping", "code = \"E_FAIL\""),
+        "version context start add prepare commit expose mapping recover leave",
+    ),
+    // To call it is all that a client has to do.
+    (
+        "FSRVP-C-3.2.4.9-01",
+        ("AbortShadowCopySet", "code = \"E_FAIL\""),
+        "version context start add abort leave",
     ),
     (
         "FSRVP-C-3.2.4.2.2-02",
