@@ -65,10 +65,8 @@ impl Owners {
             }
             return None;
         }
-        let starts = matches!(
-            call,
-            Call::GetSupportedVersion(_) | Call::SetContext(_) | Call::StartShadowCopySet(_)
-        );
+        // GetSupportedVersion also begins a deletion, which asks nobody for an owner.
+        let starts = matches!(call, Call::SetContext(_) | Call::StartShadowCopySet(_));
         let (told, owner) = self.told.get(&stream).filter(|_| starts)?;
         let anew = self.bound.get(&stream).is_some_and(|bound| bound > told);
         let owner = owner.clone();

@@ -256,6 +256,11 @@ const RIGHT: &[(&str, (&str, &str), &str)] = &[
         "supported reconnect version context start abort leave",
     ),
     (
+        "FSRVP-C-3.2.4.2.1-02",
+        ("IsPathSupported", "owner = \"ELSEWHERE\""),
+        "supported version leave",
+    ),
+    (
         "FSRVP-C-3.2.4.2.1-03",
         ("GetSupportedVersion", "min_version = 2"),
         "supported version leave",
