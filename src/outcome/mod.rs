@@ -9,12 +9,14 @@ mod finding;
 mod ledger;
 mod lifecycles;
 mod normalise;
+mod requirements;
 
 pub use client::{Breach, ClientLedger, ClientOutcome, ClientSummary, Place};
 pub use finding::Finding;
 pub use ledger::{ExitStatus, Ledger, RequirementTotals, Summary, TargetName};
 pub use lifecycles::Lifecycles;
 pub use normalise::Normaliser;
+pub use requirements::{Cause, RequirementEvidence, RequirementOutcome};
 
 use crate::requirement::RequirementId;
 use serde::Serialize;

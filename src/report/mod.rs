@@ -9,8 +9,9 @@ mod text;
 
 pub use text::{line, totals};
 
-use crate::outcome::{ClientLedger, Ledger};
+use crate::outcome::{Cause, ClientLedger, Ledger, RequirementOutcome};
 use crate::requirement::Catalogue;
+use serde::Serialize;
 
 /// How a ledger is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +49,15 @@ pub enum ReportError {
     Junit(#[from] quick_junit::SerializeError),
 }
 
+/// A ledger with what follows from it.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    ledger: &'a Ledger,
+    causes: Vec<Cause>,
+    requirements: Vec<RequirementOutcome>,
+}
+
 /// The report of a ledger, a line feed at its end.
 ///
 /// # Errors
@@ -59,7 +69,14 @@ pub fn render(
 ) -> Result<String, ReportError> {
     match format {
         Format::Text => Ok(text::render(ledger, catalogue)),
-        Format::Json => Ok(serde_json::to_string_pretty(ledger)? + "\n"),
+        Format::Json => {
+            let whole = Whole {
+                ledger,
+                causes: ledger.causes(),
+                requirements: ledger.requirements(catalogue),
+            };
+            Ok(serde_json::to_string_pretty(&whole)? + "\n")
+        }
         Format::Junit => Ok(junit::render(ledger)?),
     }
 }

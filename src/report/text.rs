@@ -15,10 +15,47 @@ pub(super) fn render(ledger: &Ledger, catalogue: &Catalogue) -> String {
     out
 }
 
-/// What the outcomes add up to, below an empty line.
+/// How many cases of one cause a text names; JSON has all.
+const CASES_SHOWN_MAX: usize = 5;
+
+/// What stands behind the failures, below an empty line; nothing where none was seen.
+fn causes(ledger: &Ledger) -> String {
+    let mut out = String::new();
+    for (n, cause) in ledger.causes().iter().enumerate() {
+        if n == 0 {
+            out += "\ncauses:\n";
+        }
+        let ids: Vec<&str> = cause.requirements.iter().map(|id| id.0.as_str()).collect();
+        let expected = match cause.expected.as_slice() {
+            [] => String::new(),
+            expected => format!("expected {}, came ", expected.join(" or ")),
+        };
+        let _ = writeln!(
+            out,
+            "{:12} {}: {expected}{}",
+            cause.verdict.as_str(),
+            ids.join(" "),
+            cause.actual,
+        );
+        let shown: Vec<&str> = cause
+            .cases
+            .iter()
+            .take(CASES_SHOWN_MAX)
+            .map(String::as_str)
+            .collect();
+        let more = match cause.cases.len().saturating_sub(CASES_SHOWN_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let _ = writeln!(out, "             in {}{more}", shown.join(", "));
+    }
+    out
+}
+
+/// What stands behind the failures and what the outcomes add up to, each below an empty line.
 #[must_use]
 pub fn totals(ledger: &Ledger) -> String {
-    let mut out = String::new();
+    let mut out = causes(ledger);
     let counts: Vec<String> = Verdict::ALL
         .iter()
         .map(|verdict| (verdict, ledger.summary.count(*verdict)))
@@ -126,6 +163,10 @@ fail         t/b  [FSRVP-3.1.4.4-14; section 3.1.4.4]
 n/a          t/c  [FSRVP-3.1.4.4-14; section 3.1.4.4]
              hidden names no share
 
+causes:
+fail         FSRVP-3.1.4.4-14: expected 0x8004230d, came 0x00000000
+             in t/b
+
 x (spec): 3 cases: 1 pass, 1 fail, 1 n/a; 1 of 3 requirements judged; seed 7
 ";
         assert_eq!(text, wanted);
@@ -138,6 +179,8 @@ x (spec): 3 cases: 1 pass, 1 fail, 1 n/a; 1 of 3 requirements judged; seed 7
         let json: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
         assert_eq!(json["summary"]["n/a"], 1);
         assert_eq!(json["outcomes"][1]["verdict"], "fail");
+        assert_eq!(json["causes"][0]["cases"][0], "t/b");
+        assert!(json["requirements"].is_array());
         for key in [
             "case",
             "verdict",
