@@ -5,6 +5,7 @@ use fsrvp::capture::Timers;
 use fsrvp::report;
 use fsrvp::run::check::{self, CheckOptions};
 use fsrvp::run::decode::{self, DecodeOptions};
+use fsrvp::run::explain;
 use fsrvp::run::judge_client::{JudgeClientOptions, judge_client};
 use fsrvp::run::serve::{self, ServeOptions};
 use fsrvp::run::status;
@@ -24,6 +25,7 @@ struct Cli {
 enum Command {
     Check(CheckArguments),
     Decode(DecodeArguments),
+    Explain(ExplainArguments),
     Serve(ServeArguments),
 }
 
@@ -127,6 +129,16 @@ enum DecodeFormat {
     Json,
 }
 
+/// Tell what a requirement, a case or a return code means, and what judges it.
+///
+/// Exit codes: 0 all of them are known, 3 one is not.
+#[derive(Args)]
+struct ExplainArguments {
+    /// A requirement's id, a case's id, or a code by its name or number.
+    #[arg(required = true)]
+    id: Vec<String>,
+}
+
 /// Run the reference server; the first line on standard output is `ready ADDR:PORT`.
 #[derive(Args)]
 struct ServeArguments {
@@ -183,6 +195,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check(arguments) => check(arguments),
         Command::Decode(arguments) => decode(arguments),
+        Command::Explain(arguments) => explain(&arguments.id),
         Command::Serve(arguments) => serve(arguments),
     };
     match outcome {
@@ -198,6 +211,9 @@ fn main() -> ExitCode {
 /// The exit code of everything that could not be run: usage, unreadable input, a server that is
 /// not there or refuses.
 const COULD_NOT_RUN: u8 = 2;
+
+/// The exit code where nothing that is known was named.
+const NOTHING_SELECTED: u8 = 3;
 
 /// Where results go: the file of `--output`, or standard output.
 fn output(path: Option<&PathBuf>) -> Result<Box<dyn Write>, String> {
@@ -228,6 +244,22 @@ fn decode(arguments: DecodeArguments) -> Result<u8, String> {
     outcome
         .map(|status| status.code())
         .map_err(|error| error.to_string())
+}
+
+fn explain(words: &[String]) -> Result<u8, String> {
+    let explained = explain::explain(words).map_err(|error| error.to_string())?;
+    let mut out = io::stdout().lock();
+    out.write_all(explained.text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| format!("standard output: {error}"))?;
+    for unknown in &explained.unknown {
+        // Nobody is left to tell where standard error is closed.
+        let _ = writeln!(io::stderr(), "fsrvp: {unknown}");
+    }
+    Ok(match explained.unknown.as_slice() {
+        [] => 0,
+        _ => NOTHING_SELECTED,
+    })
 }
 
 fn serve(arguments: ServeArguments) -> Result<u8, String> {

@@ -2,6 +2,7 @@
 
 mod cli;
 mod decode;
+mod explain;
 mod judge;
 mod judge_client;
 mod keys;

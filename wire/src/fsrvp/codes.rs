@@ -8,9 +8,9 @@ use std::fmt;
 pub struct Hresult(pub u32);
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $value:literal;)*) => {
         impl Hresult {
-            $($(#[$doc])* pub const $name: Hresult = Hresult($value);)*
+            $($(#[doc = $doc])* pub const $name: Hresult = Hresult($value);)*
 
             /// The code's name; `None` for a value without one.
             #[must_use]
@@ -26,6 +26,15 @@ macro_rules! codes {
             pub fn from_name(name: &str) -> Option<Hresult> {
                 match name {
                     $(stringify!($name) => Some(Hresult::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// What a code with a name means, and where that is written.
+            #[must_use]
+            pub fn meaning(self) -> Option<&'static str> {
+                match self {
+                    $(Hresult::$name => Some(concat!($($doc),*).trim_ascii()),)*
                     _ => None,
                 }
             }
