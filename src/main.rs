@@ -5,6 +5,7 @@ use fsrvp::capture::Timers;
 use fsrvp::report;
 use fsrvp::run::check::{self, CheckOptions};
 use fsrvp::run::decode::{self, DecodeOptions};
+use fsrvp::run::diff;
 use fsrvp::run::explain;
 use fsrvp::run::judge_client::{JudgeClientOptions, judge_client};
 use fsrvp::run::serve::{self, ServeOptions};
@@ -25,6 +26,7 @@ struct Cli {
 enum Command {
     Check(CheckArguments),
     Decode(DecodeArguments),
+    Diff(DiffArguments),
     Explain(ExplainArguments),
     Serve(ServeArguments),
 }
@@ -129,6 +131,23 @@ enum DecodeFormat {
     Json,
 }
 
+/// Compare two ledgers of `check --format json`: two builds of a server, or two servers.
+///
+/// Exit codes: 0 they are the same, 1 they differ, 2 one could not be read.
+#[derive(Args)]
+struct DiffArguments {
+    /// The first ledger.
+    a: PathBuf,
+    /// The second.
+    b: PathBuf,
+    /// How the differences are printed.
+    #[arg(long, value_enum, default_value_t = DecodeFormat::Text)]
+    format: DecodeFormat,
+    /// Write them there instead of to standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
 /// Tell what a requirement, a case or a return code means, and what judges it.
 ///
 /// Exit codes: 0 all of them are known, 3 one is not.
@@ -195,6 +214,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check(arguments) => check(arguments),
         Command::Decode(arguments) => decode(arguments),
+        Command::Diff(arguments) => diff(&arguments),
         Command::Explain(arguments) => explain(&arguments.id),
         Command::Serve(arguments) => serve(arguments),
     };
@@ -244,6 +264,21 @@ fn decode(arguments: DecodeArguments) -> Result<u8, String> {
     outcome
         .map(|status| status.code())
         .map_err(|error| error.to_string())
+}
+
+fn diff(arguments: &DiffArguments) -> Result<u8, String> {
+    let diff = diff::diff(&arguments.a, &arguments.b).map_err(|error| error.to_string())?;
+    let text = match arguments.format {
+        DecodeFormat::Text => diff.text(),
+        DecodeFormat::Json => {
+            serde_json::to_string_pretty(&diff).map_err(|error| error.to_string())? + "\n"
+        }
+    };
+    let mut out = output(arguments.output.as_ref())?;
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| format!("output: {error}"))?;
+    Ok(u8::from(diff.differs()))
 }
 
 fn explain(words: &[String]) -> Result<u8, String> {

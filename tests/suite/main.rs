@@ -2,6 +2,7 @@
 
 mod cli;
 mod decode;
+mod diff;
 mod explain;
 mod judge;
 mod judge_client;
