@@ -10,7 +10,7 @@ use fsrvp_wire::auth::spnego::Initiator as Spnego;
 use fsrvp_wire::security::Secret;
 
 /// What the client calls its own machine.
-const WORKSTATION: &str = "FSRVPCHECK";
+pub const WORKSTATION: &str = "FSRVPCHECK";
 
 /// Random bytes.
 ///

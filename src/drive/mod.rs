@@ -29,6 +29,7 @@ mod wait;
 
 pub use error::DriveError;
 pub use live::{Company, LivePlayer, Trouble};
+pub use logon::WORKSTATION;
 pub use manual::{ManualClient, ManualFile};
 pub use play::{MoveClock, Player, Time};
 pub use reach::reach;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod embedded;
+mod gone;
 mod keep;
 mod lives;
 
@@ -9,7 +10,7 @@ pub use bench::{Bench, Worker};
 pub use lives::Failure;
 
 use crate::case::{Filter, LoadError};
-use crate::drive::DriveError;
+use crate::drive::{DriveError, WORKSTATION};
 use crate::outcome::{ExitStatus, Ledger, Lifecycles, Outcome};
 use crate::report::{self, Format, ReportError};
 use crate::requirement::FileError;
@@ -121,6 +122,10 @@ pub fn check(options: &CheckOptions, out: &mut dyn Write) -> Result<ExitStatus, 
         return Ok(ExitStatus::AsExpected);
     }
     bench.reach()?;
+    if bench.is_foreign() {
+        // Nobody is left to tell where standard error is closed.
+        let _ = writeln!(io::stderr(), "{}", notice());
+    }
     // A foreign server is played in the order of the report, and takes its time: each line goes
     // out when it is there.
     let as_it_comes =
@@ -150,6 +155,14 @@ pub fn check(options: &CheckOptions, out: &mut dyn Write) -> Result<ExitStatus, 
     };
     write_report(options, out, &text)?;
     Ok(ledger.exit_status(options.strict))
+}
+
+/// What those who watch the network of a foreign server ought to know.
+fn notice() -> String {
+    format!(
+        "fsrvp: to some detection rules, calls of FSRVP look like an attempt to coerce a logon; \
+         this run calls itself workstation {WORKSTATION}"
+    )
 }
 
 /// The selected cases, and why one would not be played.

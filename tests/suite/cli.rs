@@ -192,6 +192,8 @@ fn our_own_server_passes_as_a_stranger_twice() {
         let output = String::from_utf8_lossy(&run.stdout);
         assert_eq!(run.status.code(), Some(0), "round {round}:\n{output}");
         assert!(output.contains(" pass, 0 fail"), "{output}");
+        let told = String::from_utf8_lossy(&run.stderr);
+        assert!(told.contains("workstation FSRVPCHECK"), "{told}");
     }
 }
 

@@ -4,6 +4,7 @@ mod cli;
 mod decode;
 mod diff;
 mod explain;
+mod gone;
 mod judge;
 mod judge_client;
 mod keys;

@@ -5,6 +5,7 @@ use crate::drive::{Company, DriveError, IdSource, Player, Time, reach};
 use crate::outcome::{Outcome, TargetName, Verdict};
 use crate::requirement::Catalogue;
 use crate::run::check::embedded::{self, Embedded};
+use crate::run::check::gone::Watch;
 use crate::run::check::{CheckError, CheckOptions};
 use fsrvp_reference::agent::Fault;
 use std::path::{Path, PathBuf};
@@ -221,6 +222,7 @@ pub struct Worker<'b> {
     pub(super) runtime: Runtime,
     pub(super) bench: &'b Bench,
     ids: IdSource,
+    watch: Watch,
 }
 
 impl<'b> Worker<'b> {
@@ -244,11 +246,24 @@ impl<'b> Worker<'b> {
             runtime,
             bench,
             ids: IdSource::new(bench.seed),
+            watch: Watch::default(),
         })
     }
 
     /// Plays one case.
     pub fn play(&mut self, case: &Case) -> Outcome {
+        let bench = self.bench;
+        let Some((target, _)) = &bench.foreign else {
+            return self.play_here(case);
+        };
+        if let Some(outcome) = self.watch.before(case, target) {
+            return outcome;
+        }
+        let outcome = self.play_here(case);
+        self.watch.after(outcome, target)
+    }
+
+    fn play_here(&mut self, case: &Case) -> Outcome {
         let (target, known, time) = match (&self.bench.foreign, &self.embedded) {
             (Some((target, known)), _) => (target, known, Time::Theirs),
             (None, Some(embedded)) => {
