@@ -204,5 +204,6 @@ x (spec): 3 cases: 1 pass, 1 fail, 1 n/a; 1 of 3 requirements judged; seed 7
         assert!(text.contains("failures=\"1\""), "{text}");
         assert!(text.contains("<skipped"), "{text}");
         assert!(text.contains("&lt;odd&gt; &amp;"), "{text}");
+        insta::assert_snapshot!("junit", text);
     }
 }
