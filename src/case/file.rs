@@ -82,6 +82,10 @@ fn implied_needs(steps: &[Step], clients: &BTreeMap<String, ClientSpec>) -> BTre
                 needs.insert(Feature::Timers);
                 ""
             }
+            Action::Restart => {
+                needs.insert(Feature::Restart);
+                ""
+            }
             _ => "",
         };
         let used = PLACEHOLDERS
@@ -201,10 +205,12 @@ fn read_action(mut step: StepFile, names: &Names) -> Result<Action, String> {
         step.file.is_some(),
         step.advance_s.is_some(),
         step.connection.is_some(),
+        step.restart.is_some(),
     ];
     if verbs.into_iter().filter(|is_there| *is_there).count() != 1 {
         return Err(
-            "a step has exactly one of call, raw, file, advance_s and connection".to_owned(),
+            "a step has exactly one of call, raw, file, advance_s, connection and restart"
+                .to_owned(),
         );
     }
     if let Some(method) = step.call.take() {
@@ -243,6 +249,13 @@ fn read_action(mut step: StepFile, names: &Names) -> Result<Action, String> {
         }));
     }
     refuse_rest(&step)?;
+    if let Some(restart) = step.restart {
+        return if restart {
+            Ok(Action::Restart)
+        } else {
+            Err("restart is true or left out".to_owned())
+        };
+    }
     Ok(match step.connection {
         Some(ConnectionFile::Drop) => Action::Disconnect,
         _ => Action::Connect,

@@ -85,6 +85,8 @@ pub(super) struct StepFile {
     pub(super) of_s: Option<u64>,
     // A connection.
     pub(super) connection: Option<ConnectionFile>,
+    // The server.
+    pub(super) restart: Option<bool>,
 }
 
 #[derive(Deserialize, Clone, Copy)]

@@ -155,6 +155,8 @@ pub enum Action {
     Connect,
     /// Ends the connection without a word.
     Disconnect,
+    /// Stops the server and starts it again on what it has stored.
+    Restart,
 }
 
 /// A call with its parameters not yet filled in. A parameter that the method does not have is

@@ -25,6 +25,8 @@ pub enum Feature {
     DistinctTimers,
     /// The harness can come from a second network address.
     SecondAddress,
+    /// The harness can stop the server and start it again.
+    Restart,
 }
 
 impl Feature {
@@ -58,6 +60,10 @@ impl Feature {
             Feature::SecondAddress => (
                 target.is_loopback(),
                 "a second client address is only there on loopback",
+            ),
+            Feature::Restart => (
+                matches!(target.timers, Timers::Ours),
+                "the harness cannot restart a server that it did not start",
             ),
         };
         (!has).then(|| reason.to_owned())

@@ -98,6 +98,14 @@ fn mistakes_are_named_with_their_line() {
             ),
             "done cannot come of this kind of step",
         ),
+        (
+            format!("{HEAD}{expect}[[step]]\nrestart = false\n"),
+            "restart is true or left out",
+        ),
+        (
+            format!("{HEAD}{expect}[[step]]\nrestart = true\nname = \"x\"\n"),
+            "name has no meaning in this kind of step",
+        ),
     ] {
         let got = read(&text).expect_err(error);
         assert!(got.contains(error), "{error:?} is not in {got:?}");
@@ -110,10 +118,15 @@ fn what_a_step_uses_is_needed() {
         "{HEAD}[client.eve]\nuser = \"plain\"\n[[step]]\ncall = \"IsPathSupported\"\n\
          share = '\\\\{{host}}\\{{same_store}}'\n\
          expect = {{ requirement = \"FSRVP-3.1.4.9-01\", status = \"ZERO\" }}\n\
-         [[step]]\nadvance_s = 181\nof_s = 180\n"
+         [[step]]\nadvance_s = 181\nof_s = 180\n[[step]]\nrestart = true\n"
     );
     let case = read(&text).expect("it reads");
-    let wanted = [Feature::SameStore, Feature::PlainUser, Feature::Timers];
+    let wanted = [
+        Feature::SameStore,
+        Feature::PlainUser,
+        Feature::Timers,
+        Feature::Restart,
+    ];
     assert_eq!(case.needs, wanted.into_iter().collect());
 }
 

@@ -176,7 +176,8 @@ impl<'a> LivePlayer<'a> {
                 self.seat(name, client)?;
                 Ok(None)
             }
-            Action::Disconnect => {
+            // Lifecycles are generated without restarts: the rules that judge them know of none.
+            Action::Disconnect | Action::Restart => {
                 self.clients.remove(name);
                 Ok(None)
             }

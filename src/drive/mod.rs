@@ -31,6 +31,6 @@ pub use error::DriveError;
 pub use live::{Company, LivePlayer, Trouble};
 pub use logon::WORKSTATION;
 pub use manual::{ManualClient, ManualFile};
-pub use play::{MoveClock, Player, Time};
+pub use play::{MoveClock, Player, Restart, Time};
 pub use reach::reach;
 pub use values::IdSource;

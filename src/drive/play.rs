@@ -30,6 +30,10 @@ use uuid::Uuid;
 pub type MoveClock =
     Box<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
+/// Stops a server and starts it again on its state; gives the port that it then listens on.
+pub type Restart =
+    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send>> + Send + Sync>;
+
 /// Whose clock the server goes by.
 pub enum Time {
     /// The harness moves it.
@@ -38,6 +42,8 @@ pub enum Time {
         move_clock: MoveClock,
         /// How far it was moved before.
         moved: Duration,
+        /// Restarts the server, whose clock then begins anew.
+        restart: Restart,
     },
     /// The server's own: the harness waits.
     Theirs,
@@ -45,7 +51,7 @@ pub enum Time {
 
 /// Plays cases against one target.
 pub struct Player<'a> {
-    target: &'a Target,
+    target: Arc<Target>,
     known: &'a KnownDeviations,
     catalogue: &'a Catalogue,
     time: Time,
@@ -72,7 +78,7 @@ impl<'a> Player<'a> {
             Time::Theirs => Duration::ZERO,
         };
         Player {
-            target,
+            target: Arc::new(target.clone()),
             known,
             catalogue,
             time,
@@ -84,7 +90,10 @@ impl<'a> Player<'a> {
 
     /// Plays `case`.
     pub async fn play(&mut self, case: &Case) -> Outcome {
-        let missing = case.needs.iter().find_map(|need| need.missing(self.target));
+        let missing = case
+            .needs
+            .iter()
+            .find_map(|need| need.missing(&self.target));
         if let Some(reason) = missing {
             let requirements = case.requirements();
             return Outcome::unplayed(&case.id, Verdict::NotApplicable, requirements, reason);
@@ -167,7 +176,7 @@ impl<'a> Player<'a> {
             }
             return true;
         };
-        let target = self.target;
+        let target = Arc::clone(&self.target);
         let now = now_ticks();
         let moved = i64::try_from(self.moved.as_nanos() / 100).unwrap_or(i64::MAX);
         let rules = Rules {
@@ -180,7 +189,7 @@ impl<'a> Player<'a> {
             call: played.call.as_ref(),
             ids: &played.ids_before,
             replies: &played.replies_before,
-            fill: &|text| fill(text, target),
+            fill: &|text| fill(text, &target),
             now_ticks: &[now, now.saturating_add(moved)],
         };
         let judgement = judge(rules, step.method(), expect, &played.result, &facts);
@@ -221,7 +230,7 @@ impl<'a> Player<'a> {
         let replies_before = scene.values.replies.clone();
         let (action, call, result) = match &step.action {
             Action::Call(template) => {
-                let call = build_call(template, &scene.values, self.target, &mut self.ids)?;
+                let call = build_call(template, &scene.values, &self.target, &mut self.ids)?;
                 let result = self.run_call(case, step, scene, &call).await?;
                 (describe(&call), Some(call), result)
             }
@@ -255,6 +264,10 @@ impl<'a> Player<'a> {
             Action::Disconnect => {
                 scene.clients.remove(&step.client);
                 ("drop the connection".to_owned(), None, StepResult::Done)
+            }
+            Action::Restart => {
+                self.restart(scene).await?;
+                ("restart the server".to_owned(), None, StepResult::Done)
             }
         };
         if matches!(result, StepResult::Broken(_)) {
@@ -311,7 +324,7 @@ impl<'a> Player<'a> {
         scene: &mut Scene,
         template: &FileTemplate,
     ) -> Result<(String, StepResult), String> {
-        let (job, exposed) = scene.job(template, self.target)?;
+        let (job, exposed) = scene.job(template, &self.target)?;
         let action = describe_job(&job);
         // A foreign server may let its other processes know of a share only after it answered.
         let wants_no_share = step.expect.as_ref().is_some_and(|expect| {
@@ -368,6 +381,19 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// Restarts the server. No connection outlives that, and so no open file.
+    async fn restart(&mut self, scene: &mut Scene) -> Result<(), String> {
+        let Time::Ours { restart, .. } = &self.time else {
+            return Err("the server is not the harness's to restart".to_owned());
+        };
+        scene.handles.clear();
+        scene.clients.clear();
+        let port = restart().await?;
+        Arc::make_mut(&mut self.target).port = port;
+        self.moved = Duration::ZERO;
+        Ok(())
+    }
+
     /// The client of that name, connected.
     async fn client<'s>(
         &self,
@@ -377,7 +403,7 @@ impl<'a> Player<'a> {
     ) -> Result<&'s mut Client, String> {
         if !scene.clients.contains_key(name) {
             let spec = case.clients.get(name).cloned().unwrap_or_default();
-            let client = Client::connect(self.target, &spec)
+            let client = Client::connect(&self.target, &spec)
                 .await
                 .map_err(|error| format!("client {name}: {error}"))?;
             scene.clients.insert(name.to_owned(), client);
@@ -404,13 +430,13 @@ impl<'a> Player<'a> {
         let is_ordinary = !case.clients.contains_key(crate::case::MAIN_CLIENT);
         let mut client = match scene.clients.remove(crate::case::MAIN_CLIENT) {
             Some(client) if is_ordinary => client,
-            _ => Client::connect(self.target, &ClientSpec::default())
+            _ => Client::connect(&self.target, &ClientSpec::default())
                 .await
                 .map_err(|error| error.to_string())?,
         };
         let left = scene
             .remains
-            .remove_sets(&mut client, self.target)
+            .remove_sets(&mut client, &self.target)
             .await
             .map_err(|error| error.to_string())?;
         for (share, name) in scene.remains.files() {

@@ -68,6 +68,7 @@ fn step_text(step: &Step) -> String {
         ),
         Action::Connect => "connection = \"open\"\n".to_owned(),
         Action::Disconnect => "connection = \"drop\"\n".to_owned(),
+        Action::Restart => "restart = true\n".to_owned(),
     };
     if let Some(save) = &step.save {
         let _ = writeln!(text, "save = {}", quoted(save));

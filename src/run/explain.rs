@@ -282,6 +282,7 @@ fn action(action: &Action) -> String {
         Action::Advance(Advance { by, .. }) => format!("{} s go by", by.as_secs_f64()),
         Action::Connect => "connects".to_owned(),
         Action::Disconnect => "disconnects".to_owned(),
+        Action::Restart => "the server is restarted".to_owned(),
     }
 }
 

@@ -264,14 +264,17 @@ impl<'b> Worker<'b> {
     }
 
     fn play_here(&mut self, case: &Case) -> Outcome {
+        let ours;
         let (target, known, time) = match (&self.bench.foreign, &self.embedded) {
             (Some((target, known)), _) => (target, known, Time::Theirs),
             (None, Some(embedded)) => {
                 let time = Time::Ours {
                     move_clock: embedded.clock(),
                     moved: embedded.moved(),
+                    restart: embedded.restart(),
                 };
-                (embedded.target(), &self.bench.embedded.1, time)
+                ours = embedded.target();
+                (&ours, &self.bench.embedded.1, time)
             }
             (None, None) => return not_played(case, "the worker has no server"),
         };

@@ -2,7 +2,7 @@
 //! hand.
 
 use crate::case::{Account, Profile, RpcLevel, SecretText, SmbOptions, Target, Timers};
-use crate::drive::MoveClock;
+use crate::drive::{MoveClock, Restart};
 use crate::run::serve;
 use fsrvp_reference::agent::Fault;
 use fsrvp_reference::config::{
@@ -15,9 +15,10 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 /// Memory that looks like a directory, where there is one: durable state costs no disk there.
 const MEMORY: &str = "/dev/shm";
@@ -49,9 +50,14 @@ pub(super) fn profile(name: &str) -> Result<Profile, String> {
 
 /// A running embedded server.
 pub(super) struct Embedded {
-    server: Arc<Reference>,
+    /// `None` while it is restarted, and when it did not start again.
+    server: Arc<Mutex<Option<Reference>>>,
+    /// What it is started with, again and again.
+    config: Arc<Config>,
     /// How far its clock was moved, in milliseconds.
     moved_ms: Arc<AtomicU64>,
+    /// Where it listens.
+    port: Arc<AtomicU16>,
     target: Target,
     _root: TempDir,
 }
@@ -65,21 +71,26 @@ impl Embedded {
             .map_err(|error| format!("{}: {error}", root.path().display()))?;
         config.profile = serve::profile(profile.as_str())?;
         config.faults = faults.to_vec();
-        let server = Reference::start(config)
+        let server = Reference::start(config.clone())
             .await
             .map_err(|error| error.to_string())?;
         let port = server.address().port();
         Ok(Embedded {
-            server: Arc::new(server),
+            server: Arc::new(Mutex::new(Some(server))),
+            config: Arc::new(config),
             moved_ms: Arc::default(),
+            port: Arc::new(AtomicU16::new(port)),
             target: target(profile, port, admin_password, plain_password),
             _root: root,
         })
     }
 
     /// The server as a target.
-    pub(super) fn target(&self) -> &Target {
-        &self.target
+    pub(super) fn target(&self) -> Target {
+        Target {
+            port: self.port.load(Ordering::Relaxed),
+            ..self.target.clone()
+        }
     }
 
     /// What moves the server's clock.
@@ -90,7 +101,39 @@ impl Embedded {
             let server = Arc::clone(&server);
             let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
             moved_ms.fetch_add(by_ms, Ordering::Relaxed);
-            Box::pin(async move { server.advance(by).await })
+            Box::pin(async move {
+                if let Some(server) = server.lock().await.as_ref() {
+                    server.advance(by).await;
+                }
+            })
+        })
+    }
+
+    /// What stops the server and starts it again on its state, its clock at the beginning.
+    pub(super) fn restart(&self) -> Restart {
+        let server = Arc::clone(&self.server);
+        let config = Arc::clone(&self.config);
+        let moved_ms = Arc::clone(&self.moved_ms);
+        let port = Arc::clone(&self.port);
+        Box::new(move || {
+            let server = Arc::clone(&server);
+            let config = Config::clone(&config);
+            let moved_ms = Arc::clone(&moved_ms);
+            let port = Arc::clone(&port);
+            Box::pin(async move {
+                let mut server = server.lock().await;
+                if let Some(old) = server.take() {
+                    old.stop().await;
+                }
+                let new = Reference::start(config)
+                    .await
+                    .map_err(|error| format!("the server did not start again: {error}"))?;
+                moved_ms.store(0, Ordering::Relaxed);
+                let new_port = new.address().port();
+                port.store(new_port, Ordering::Relaxed);
+                *server = Some(new);
+                Ok(new_port)
+            })
         })
     }
 

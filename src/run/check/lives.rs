@@ -72,7 +72,7 @@ pub(super) type Watch<'w> =
 impl Worker<'_> {
     /// Plays the `n`th lifecycle of the run and adds what it came to.
     pub fn lifecycle(&mut self, n: u64, tally: &mut Lifecycles) -> Option<Failure> {
-        let stage = Stage::of(self.target()?);
+        let stage = Stage::of(&self.target()?);
         let life = lifecycle(self.bench.seed(), n, &stage);
         tally.count += 1;
         let failure = self.look_for_breach(&life, Some(tally));
@@ -138,6 +138,7 @@ impl Worker<'_> {
             what: what.to_owned(),
         };
         let catalogue = self.bench.catalogue();
+        let ours;
         let (target, time, mut live) = match (&self.bench.foreign, &self.embedded) {
             (Some((target, _)), _) => {
                 let live = Live::unknown(catalogue, durations(target));
@@ -147,8 +148,10 @@ impl Worker<'_> {
                 let time = Time::Ours {
                     move_clock: embedded.clock(),
                     moved: embedded.moved(),
+                    restart: embedded.restart(),
                 };
-                (embedded.target(), time, Live::fresh(catalogue))
+                ours = embedded.target();
+                (&ours, time, Live::fresh(catalogue))
             }
             (None, None) => return Err(none("the worker has no server")),
         };
@@ -167,9 +170,9 @@ impl Worker<'_> {
         }
     }
 
-    fn target(&self) -> Option<&Target> {
+    fn target(&self) -> Option<Target> {
         match (&self.bench.foreign, &self.embedded) {
-            (Some((target, _)), _) => Some(target),
+            (Some((target, _)), _) => Some(target.clone()),
             (None, Some(embedded)) => Some(embedded.target()),
             (None, None) => None,
         }
