@@ -1,9 +1,12 @@
 //! MS-SMB2 3.3.5.2.7: the requests of one frame, served one after the other, answered together.
 
+use super::dispatch::Request;
+use super::limits;
 use super::message::Message;
 use super::reply::{Hashed, Reply};
 use super::sealer::Sealer;
 use super::session::Signer;
+use crate::agent::Now;
 use fsrvp_wire::smb2::{Command, FileId, Header, HeaderFlags, NtStatus, compound};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -55,6 +58,24 @@ pub(super) struct Waiting {
     pub(super) file_id: Option<FileId>,
     /// When the client is told that it waits.
     pub(super) interim_at: Duration,
+}
+
+impl Waiting {
+    /// A request that has begun to wait.
+    pub(super) fn new(
+        request: &Request<'_>,
+        signer: Option<Signer>,
+        is_of_session: bool,
+        now: Now,
+    ) -> Waiting {
+        Waiting {
+            header: request.header.clone(),
+            signer,
+            is_of_session,
+            file_id: request.meant_file.get(),
+            interim_at: now.monotonic.saturating_add(limits::INTERIM_AFTER),
+        }
+    }
 }
 
 /// An answer with all that makes its header.

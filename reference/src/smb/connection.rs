@@ -1,5 +1,6 @@
 //! One TCP connection of the server.
 
+mod closing;
 mod progress;
 mod receive;
 mod send;
@@ -15,6 +16,7 @@ use super::work::{ConnectionId, Effect, EffectId, FileResult, Replaced};
 use crate::agent::Now;
 use crate::config::same_name;
 use crate::rpc::CallToken;
+use closing::Closing;
 use fsrvp_wire::fsrvp::Reply as FsrvpReply;
 use fsrvp_wire::rpce::FaultStatus;
 use fsrvp_wire::smb2::{Command, FileId};
@@ -41,6 +43,7 @@ pub struct Connection {
     works: BTreeMap<EffectId, (ChainId, Then)>,
     calls: BTreeMap<EffectId, (FileId, CallToken)>,
     pipe_waits: Vec<(ChainId, PipeWait)>,
+    closings: Vec<Closing>,
     effects: VecDeque<(EffectId, Effect)>,
     last_effect: u64,
     last_async: u64,
@@ -65,6 +68,7 @@ impl Connection {
             works: BTreeMap::new(),
             calls: BTreeMap::new(),
             pipe_waits: Vec::new(),
+            closings: Vec::new(),
             effects: VecDeque::new(),
             last_effect: 0,
             last_async: 0,
@@ -172,6 +176,7 @@ impl Connection {
         self.works.clear();
         self.chains.clear();
         self.pipe_waits.clear();
+        self.closings.clear();
         let sessions: Vec<u64> = self.state.sessions.keys().copied().collect();
         for session_id in sessions {
             self.state.end_session(session_id);

@@ -4,7 +4,6 @@ use super::Connection;
 use crate::agent::Now;
 use crate::smb::chain::{ChainId, Waiting};
 use crate::smb::dispatch::{self, Admitted, Request};
-use crate::smb::limits;
 use crate::smb::negotiate::Phase;
 use crate::smb::pipes;
 use crate::smb::reply::{Hashed, Reply, Step};
@@ -35,21 +34,20 @@ impl Connection {
             };
             let admitted = dispatch::admit(&mut self.state, &request);
             let is_of_session = admitted.is_ok();
-            let (step, signer) = match admitted {
+            let behind = self.has_to_wait(&request);
+            let (step, signer) = match (admitted, related, behind) {
                 // What is related to nothing fails for that, whatever session it names.
-                Err(status) => (Err(related.err().unwrap_or(status)), None),
-                Ok(Admitted { signer }) => {
-                    let step = related.and_then(|_| dispatch::serve(&mut self.state, &request));
-                    (step, signer)
+                (Err(_), Err(status), _) | (Err(status), Ok(_), _) => (Err(status), None),
+                (Ok(Admitted { signer }), Err(status), _) => (Err(status), signer),
+                (Ok(Admitted { signer }), Ok(_), Some(file_id)) => {
+                    let waiting = Waiting::new(&request, signer, is_of_session, now);
+                    return self.wait_to_close(id, file_id, waiting, message);
+                }
+                (Ok(Admitted { signer }), Ok(_), None) => {
+                    (dispatch::serve(&mut self.state, &request), signer)
                 }
             };
-            let waiting = Waiting {
-                file_id: request.meant_file.get(),
-                is_of_session,
-                header: request.header,
-                signer,
-                interim_at: now.monotonic.saturating_add(limits::INTERIM_AFTER),
-            };
+            let waiting = Waiting::new(&request, signer, is_of_session, now);
             if !self.take_step(id, waiting, step) {
                 return;
             }
@@ -142,6 +140,7 @@ impl Connection {
 
     /// Serves those who wait for pipes that have something, and hands out what became to be done.
     pub(super) fn settle(&mut self, now: Now) {
+        self.close_what_is_free(now);
         while let Some((index, step)) = self.next_pipe() {
             let (id, _) = self.pipe_waits.remove(index);
             self.resume(id, step, now);

@@ -2,13 +2,14 @@
 
 use super::client::{Client, open_request};
 use crate::smb::limits;
-use crate::smb::work::FileDone;
+use crate::smb::work::{FileDone, FileWork};
 use fsrvp_wire::fsrvp::{INTERFACE, INTERFACE_VERSION};
 use fsrvp_wire::smb2::create::AccessMask;
 use fsrvp_wire::smb2::ioctl::{self, CtlCode, IoctlFlags};
 use fsrvp_wire::smb2::negotiate::Dialect;
 use fsrvp_wire::smb2::{
-    Body, Command, FileId, Header, HeaderFlags, NtStatus, cancel, echo, read, tree_connect, write,
+    Body, Command, FileId, Header, HeaderFlags, NtStatus, cancel, close, echo, lock, read,
+    tree_connect, write,
 };
 
 const PIPE: &str = "FssagentRpc";
@@ -234,4 +235,86 @@ fn a_tree_connect_that_takes_long_is_answered_once_and_with_its_tree() {
     assert_eq!(header.status, NtStatus::SUCCESS);
     assert_eq!(header.async_id(), None);
     assert_ne!(header.tree_id, client.tree_id, "a tree of its own");
+}
+
+fn closing(file_id: FileId) -> close::Request {
+    close::Request {
+        file_id,
+        ..close::Request::default()
+    }
+}
+
+/// MS-SMB2 3.3.5.10: what was asked before is done before, and its client is told that it waits.
+#[test]
+fn a_close_overtakes_nothing_that_was_asked_before() {
+    let mut client = Client::connected(Dialect::SMB_3_1_1, "data");
+    let (file_id, other) = (client.open("a"), client.open("b"));
+    for file_id in [file_id, other] {
+        let message = client.message(&reading(file_id, 10));
+        client.send(&message);
+    }
+    let (first, _) = client.work().expect("a read");
+    let (second, _) = client.work().expect("another file's read");
+    let message = client.message(&closing(file_id));
+    client.send(&message);
+    assert!(client.work().is_none(), "the file is being read");
+    client.done(second, Ok(FileDone::Data(vec![1])));
+    assert!(client.work().is_none(), "it still is");
+    client.receive_one();
+    client.pass(limits::INTERIM_AFTER);
+    let mut told = Vec::new();
+    while let Some(messages) = client.receive() {
+        told.extend(
+            messages
+                .into_iter()
+                .map(|message| client.checked(message).0),
+        );
+    }
+    let told: Vec<_> = told
+        .iter()
+        .map(|told| (told.command, told.status))
+        .collect();
+    let waits = |command| (command, NtStatus::PENDING);
+    assert_eq!(told, [waits(Command::READ), waits(Command::CLOSE)]);
+    client.done(first, Ok(FileDone::Data(vec![2])));
+    let (header, _) = client.receive_one();
+    assert_eq!(
+        (header.command, header.status),
+        (Command::READ, NtStatus::SUCCESS)
+    );
+    let (last, work) = client.work().expect("now it is closed");
+    assert!(matches!(work, FileWork::Close(_)), "{work:?}");
+    client.done(last, Ok(FileDone::Nothing));
+    let (header, _) = client.receive_one();
+    assert_eq!(
+        (header.command, header.status),
+        (Command::CLOSE, NtStatus::SUCCESS)
+    );
+}
+
+/// Whoever waits for a lock may wait for ever, and ends with the file.
+#[test]
+fn a_close_waits_for_no_lock() {
+    let mut client = Client::connected(Dialect::SMB_3_1_1, "data");
+    let file_id = client.open("a");
+    let element = lock::LockElement {
+        length: 1,
+        flags: lock::LockFlags::EXCLUSIVE_LOCK,
+        ..lock::LockElement::default()
+    };
+    let message = client.message(&lock::Request {
+        file_id,
+        locks: vec![element],
+        ..lock::Request::default()
+    });
+    client.send(&message);
+    let (_, work) = client.work().expect("a lock");
+    assert!(
+        matches!(work, FileWork::Lock { wait: true, .. }),
+        "{work:?}"
+    );
+    let message = client.message(&closing(file_id));
+    client.send(&message);
+    let (_, work) = client.work().expect("a close");
+    assert!(matches!(work, FileWork::Close(_)), "{work:?}");
 }
