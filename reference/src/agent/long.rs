@@ -146,7 +146,9 @@ impl Agent {
         let Some(long) = self.long.as_mut().filter(|long| long.set == set) else {
             return;
         };
-        long.cancelled = true;
+        if !std::mem::replace(&mut long.cancelled, true) {
+            self.given_up.push_back(long.effect);
+        }
         let (method, waiters) = (long.method, std::mem::take(&mut long.waiters));
         if !waiters.is_empty() {
             // Whatever comes of the call that cancels: the set is never left without a timer.

@@ -157,6 +157,7 @@ pub struct Agent {
     commit_due: Option<ShadowCopySetId>,
     inbox: VecDeque<Waiting>,
     effects: VecDeque<(EffectId, Effect)>,
+    given_up: VecDeque<EffectId>,
     replies: VecDeque<(CallToken, Reply)>,
     last_effect: u64,
     /// The method that is being judged, or was last.
@@ -188,6 +189,7 @@ impl Agent {
             commit_due: None,
             inbox: VecDeque::new(),
             effects: VecDeque::new(),
+            given_up: VecDeque::new(),
             replies: VecDeque::new(),
             last_effect: 0,
             judged: Opnum::GetSupportedVersion,
@@ -242,6 +244,12 @@ impl Agent {
     /// The next effect to carry out.
     pub fn poll_effect(&mut self) -> Option<(EffectId, Effect)> {
         self.effects.pop_front()
+    }
+
+    /// The next effect of long work whose outcome nobody wants any more: it may end early, and
+    /// fail. Where it is done all the same, what it made is removed.
+    pub fn poll_given_up(&mut self) -> Option<EffectId> {
+        self.given_up.pop_front()
     }
 
     /// The next reply to send.

@@ -1,5 +1,6 @@
 //! The task that owns the agent: calls, timer and effects, one after the other.
 
+use super::commit::Gathered;
 use super::effects::{Workshop, kind};
 use super::time::Time;
 use crate::agent::{
@@ -78,6 +79,8 @@ pub(super) struct Actor {
     queue: VecDeque<(EffectId, Effect)>,
     short: Option<EffectId>,
     running: usize,
+    /// The commit under way, which can be given up.
+    commit: Option<(EffectId, Arc<Gathered>)>,
     finished: mpsc::UnboundedSender<Finished>,
     /// When to try again what could not be deleted; `None` where there is nothing.
     retry_at: Option<tokio::time::Instant>,
@@ -102,6 +105,7 @@ impl Actor {
             queue: VecDeque::new(),
             short: None,
             running: 0,
+            commit: None,
             finished,
             retry_at: None,
         };
@@ -258,6 +262,11 @@ impl Actor {
         while let Some(effect) = self.agent.poll_effect() {
             self.queue.push_back(effect);
         }
+        while let Some(unwanted) = self.agent.poll_given_up() {
+            if let Some((_, commit)) = self.commit.take_if(|(id, _)| *id == unwanted) {
+                commit.give_up();
+            }
+        }
         while self.short.is_none() {
             let Some((id, effect)) = self.queue.pop_front() else {
                 return;
@@ -277,9 +286,13 @@ impl Actor {
         self.running += 1;
         let workshop = Arc::clone(&self.workshop);
         let finished = self.finished.clone();
+        let gathered = Gathered::watched_by(&workshop.trial);
+        if matches!(effect, Effect::Commit { .. }) {
+            self.commit = Some((id, Arc::clone(&gathered)));
+        }
         tokio::spawn(async move {
             let name = kind(&effect);
-            let work = tokio::task::spawn_blocking(move || workshop.perform(&effect));
+            let work = tokio::task::spawn_blocking(move || workshop.perform(&effect, &gathered));
             let result = work.await.unwrap_or_else(|error| {
                 tracing::error!(effect = name, %error, "broke off");
                 Err(EffectFailed(format!("{name} broke off")))

@@ -9,6 +9,7 @@ use super::effects::{Outcome, Workshop, failed};
 use super::say;
 use crate::agent::{BackendRef, Completion, CopyOrder, EffectFailed};
 use crate::backend::{BackendSnapshot, CreateRequest, ShadowBackend, Watch};
+use crate::config::Trial;
 use crate::share::{Share, ShareKind};
 use fsrvp_wire::fsrvp::ShadowCopyId;
 use std::path::Path;
@@ -20,23 +21,27 @@ use uuid::Uuid;
 type Source<'a> = (&'a CopyOrder, Arc<Share>);
 
 /// What the threads have made so far.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Made {
     copies: Vec<BackendSnapshot>,
     failure: Option<EffectFailed>,
     finished: usize,
+    /// Nobody wants the set any more, which is not the backend's failure.
+    is_given_up: bool,
     /// Nobody waits any more: whoever still makes a copy deletes it.
     is_over: bool,
 }
 
-#[derive(Default)]
-struct Gathered {
+/// A commit under way, for those who make its copies, wait for them or give it up.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
     made: Mutex<Made>,
     changed: Condvar,
+    watch: Watch,
 }
 
 impl Workshop {
-    pub(super) fn commit(&self, orders: &[CopyOrder]) -> Outcome {
+    pub(super) fn commit(&self, orders: &[CopyOrder], gathered: &Arc<Gathered>) -> Outcome {
         self.trial.step("commit.begin");
         let mut sources = Vec::new();
         for order in orders {
@@ -45,7 +50,7 @@ impl Workshop {
         for (_, share) in &sources {
             say::what_is_left_out(share);
         }
-        let copied = self.copy_frozen(&sources);
+        let copied = self.copy_frozen(&sources, gathered);
         let synced = copied.and_then(|copies| {
             for copy in &copies {
                 let copy = copy.clone();
@@ -65,7 +70,11 @@ impl Workshop {
     }
 
     /// Makes all copies while nobody writes; says for how long nobody could.
-    fn copy_frozen(&self, sources: &[Source<'_>]) -> Result<Vec<BackendSnapshot>, EffectFailed> {
+    fn copy_frozen(
+        &self,
+        sources: &[Source<'_>],
+        gathered: &Arc<Gathered>,
+    ) -> Result<Vec<BackendSnapshot>, EffectFailed> {
         let stores = sources
             .iter()
             .map(|(_, share)| share.volume_name().to_owned());
@@ -74,13 +83,13 @@ impl Workshop {
         let frozen = frozen.map_err(failed)?;
         self.trial.step("commit.frozen");
         let began = self.time.machine().monotonic;
-        let (gathered, watch) = self.start_copies(sources)?;
+        start_copies(sources, gathered)?;
         let is_whole = gathered.wait(self.freeze_max, |made| {
-            made.copies.len() == sources.len() || made.failure.is_some()
-        }) && gathered.lock().failure.is_none();
+            made.copies.len() == sources.len() || made.failure.is_some() || made.is_given_up
+        }) && gathered.lock().copies.len() == sources.len();
         self.trial.step("commit.copied");
         if !is_whole {
-            watch.give_up();
+            gathered.watch.give_up();
         }
         drop(frozen);
         let ended = self.time.machine().monotonic;
@@ -101,40 +110,15 @@ impl Workshop {
         if is_whole {
             return Ok(std::mem::take(&mut made.copies));
         }
+        if made.is_given_up {
+            return Err(failed("nobody wants the set any more"));
+        }
         Err(made.failure.take().unwrap_or_else(|| {
             failed(format_args!(
                 "the copies were not made within {:?}, the longest that writes may wait",
                 self.freeze_max
             ))
         }))
-    }
-
-    fn start_copies(&self, sources: &[Source<'_>]) -> Result<(Arc<Gathered>, Watch), EffectFailed> {
-        let on_step = self.trial.watches();
-        let watch = on_step.map_or_else(Watch::default, Watch::telling);
-        let gathered = Arc::new(Gathered::default());
-        let mut work = Vec::new();
-        for (order, share) in sources {
-            let ShareKind::Base { backend, place } = share.kind() else {
-                let name = share.name();
-                return Err(failed(format_args!(
-                    "share {name}: it is a shadow copy itself"
-                )));
-            };
-            let request = CreateRequest {
-                source_root: share.root().to_owned(),
-                place: place.clone(),
-                shadow_copy_id: order.shadow_copy_id.0,
-                writable: order.writable,
-                watch: watch.clone(),
-            };
-            work.push((Arc::clone(backend), request));
-        }
-        for (backend, request) in work {
-            let gathered = Arc::clone(&gathered);
-            std::thread::spawn(move || gathered.copy(&*backend, &request));
-        }
-        Ok((gathered, watch))
     }
 
     /// Deletes whatever there is of these orders: a backend may have failed after it was done.
@@ -156,7 +140,47 @@ impl Workshop {
     }
 }
 
+fn start_copies(sources: &[Source<'_>], gathered: &Arc<Gathered>) -> Result<(), EffectFailed> {
+    let mut work = Vec::new();
+    for (order, share) in sources {
+        let ShareKind::Base { backend, place } = share.kind() else {
+            let name = share.name();
+            return Err(failed(format_args!(
+                "share {name}: it is a shadow copy itself"
+            )));
+        };
+        let request = CreateRequest {
+            source_root: share.root().to_owned(),
+            place: place.clone(),
+            shadow_copy_id: order.shadow_copy_id.0,
+            writable: order.writable,
+            watch: gathered.watch.clone(),
+        };
+        work.push((Arc::clone(backend), request));
+    }
+    for (backend, request) in work {
+        let gathered = Arc::clone(gathered);
+        std::thread::spawn(move || gathered.copy(&*backend, &request));
+    }
+    Ok(())
+}
+
 impl Gathered {
+    /// A commit that tells `trial` how far its copies have come.
+    pub(super) fn watched_by(trial: &Trial) -> Arc<Gathered> {
+        Arc::new(Gathered {
+            watch: trial.watches().map_or_else(Watch::default, Watch::telling),
+            ..Gathered::default()
+        })
+    }
+
+    /// Nobody wants the set any more: writes go on at once, and the copies end soon.
+    pub(super) fn give_up(&self) {
+        self.watch.give_up();
+        self.lock().is_given_up = true;
+        self.changed.notify_all();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Made> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,6 @@
 //! What the agent wants done, done: with shares, backends and the configuration store.
 
+use super::commit::Gathered;
 use super::leftovers::Leftovers;
 use super::time::Time;
 use crate::agent::{BackendRef, Completion, Effect, EffectFailed, ExposeOrder, State};
@@ -33,12 +34,12 @@ pub(super) fn failed(reason: impl std::fmt::Display) -> EffectFailed {
 }
 
 impl Workshop {
-    /// Carries out one effect.
-    pub(super) fn perform(&self, effect: &Effect) -> Outcome {
+    /// Carries out one effect; a commit by `gathered`, by which it can be given up.
+    pub(super) fn perform(&self, effect: &Effect, gathered: &Arc<Gathered>) -> Outcome {
         let outcome = match effect {
             Effect::Persist(state) => self.persist(state),
             Effect::Prepare { share_names } => self.prepare(share_names),
-            Effect::Commit { copies, .. } => self.commit(copies),
+            Effect::Commit { copies, .. } => self.commit(copies, gathered),
             Effect::Expose { shares } => self.expose(shares),
             Effect::Restore { shares } => {
                 self.restore(shares);

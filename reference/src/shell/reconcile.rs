@@ -6,6 +6,7 @@ use crate::agent::{Effect, ShadowCopySet, State, Status};
 use crate::share::{Descriptor, ShareKind, ShareTable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Exposes again what was exposed, seals again what was sealed, and removes what no set knows.
@@ -48,7 +49,7 @@ pub(super) fn remove_all(workshop: &Workshop, state: &State) {
             exposed_names: set.exposed_names(),
             copies: set.backend_refs(),
         };
-        if let Err(error) = workshop.perform(&effect) {
+        if let Err(error) = workshop.perform(&effect, &Arc::default()) {
             tracing::warn!(set = %set.id, %error, "shadow copies were left behind");
         }
     }

@@ -180,6 +180,36 @@ async fn a_commit_that_takes_too_long_fails_and_keeps_nothing() {
     server.stop().await;
 }
 
+/// Whoever writes waits no longer than the set is wanted, whatever the backend does meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_lets_writes_go_on_at_once() {
+    let (place, control) = (Place::new(), FaultControl::default());
+    let patient = Config {
+        freeze_max_s: 3600.0,
+        ..place.config(None)
+    };
+    let server = start(patient, &control).await;
+    let (_, set) = add(&server).await;
+    control.set(Operation::Create, Fault::Block);
+    let agent = server.agent.clone();
+    let waiting = tokio::spawn(async move { agent.call(caller(), commit(set)).await });
+    let blocked = control.clone();
+    let blocked = move || blocked.wait_until_blocked(Operation::Create);
+    tokio::task::spawn_blocking(blocked)
+        .await
+        .expect("it blocks");
+    call(&server, abort(set)).await;
+    let refused = waiting.await.expect("no panic").expect("a reply");
+    assert_eq!(refused.status(), Hresult::FSRVP_E_WAIT_FAILED);
+    let go_on = tokio::time::timeout(Duration::from_secs(60), others_are_unharmed(&server));
+    go_on.await.expect("writes go on while the backend hangs");
+    control.clear(Operation::Create);
+    let (_, next) = add(&server).await;
+    call(&server, commit(next)).await;
+    assert_eq!(place.copies(), 1, "only the one that is wanted");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_copy_that_does_not_reach_the_disk_fails_the_commit() {
     let (place, control) = (Place::new(), FaultControl::default());
