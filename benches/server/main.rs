@@ -5,7 +5,7 @@
 //! $ cargo bench --bench server -- lifecycles idle     (some of it)
 //! ```
 //!
-//! Both servers keep all that they have on one XFS in a file, in the directory for temporary files;
+//! Both servers keep all that they have on one XFS in a file, in memory or in FSRVP_BENCH_DIR;
 //! FSRVP_BENCH_MIB is the size of the large file. Five rounds, in which the two take turns to be
 //! first; the median counts. It ends with an error where a target is missed.
 

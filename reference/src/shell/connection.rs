@@ -27,9 +27,6 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// How many bytes are read from the socket at a time.
-const READ_LEN: usize = 64 * 1024;
-
 /// How long the end of a session that was replaced is awaited.
 const REPLACE_WAIT: Duration = Duration::from_secs(5);
 
@@ -140,7 +137,6 @@ pub(super) async fn serve(
     tap.pass(Passing::Opened);
     let (mut by_client, mut is_last) = (false, false);
     let mut waits = HashMap::new();
-    let mut buffer = vec![0; READ_LEN];
     tracing::debug!(%client, "connected");
     loop {
         let sent = tokio::select! {
@@ -180,11 +176,10 @@ pub(super) async fn serve(
         }
         let alarm = connection.poll_timeout();
         tokio::select! {
-            read = stream.read(&mut buffer), if connection.wants_input() => match read {
+            read = stream.read_buf(connection.input()), if connection.wants_input() => match read {
                 Ok(length) if length > 0 => {
-                    let bytes = buffer.get(..length).unwrap_or_default();
-                    tap.pass(Passing::Received(bytes));
-                    connection.handle_bytes(bytes, shared.time.machine());
+                    tap.pass(Passing::Received(connection.last_input(length)));
+                    connection.handle_appended(shared.time.machine());
                 }
                 _ => {
                     by_client = true;

@@ -1,43 +1,27 @@
 //! The file work of one connection: tokens on one side, shares and open files on the other.
 
-use super::handle::{Handle, check_delete, wish};
+mod open;
+
+use super::handle::Handle;
 use super::security;
-use crate::share::{FileKey, Rights, Share, ShareFile, ShareKind, ShareTable, Subject};
+use crate::share::{Rights, Share, ShareFile, ShareKind, ShareTable, Subject};
 use crate::smb::limits;
 use crate::smb::work::{
-    Entry, FileDone, FileInfo, FileResult, FileToken, FileWork, OpenWork, StreamInfo, TreeToken,
-    Volume,
+    Entry, FileDone, FileInfo, FileResult, FileToken, FileWork, StreamInfo, TreeToken, Volume,
 };
-use crate::tree::{
-    self, Access, Attributes, Disposition, Metadata, NewTimes, OpenOptions, TreeError, TreePath,
-    Wanted,
-};
+use crate::tree::{self, Attributes, Metadata, NewTimes, TreeError, TreePath};
 use fsrvp_wire::smb2::NtStatus;
-use fsrvp_wire::smb2::create::{AccessMask, CreateAction, CreateDisposition, CreateOptions};
+use fsrvp_wire::smb2::create::CreateDisposition;
 use fsrvp_wire::smb2::fscc::control::FileAllocatedRangeBuffer;
 use fsrvp_wire::smb2::fscc::{FileAttributes, FileTime};
 use fsrvp_wire::smb2::lock::LockElement;
-use fsrvp_wire::smb2::previous_versions::to_the_second;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The rights that change something.
-const CHANGING: AccessMask = AccessMask::FILE_WRITE_DATA
-    .union(AccessMask::FILE_APPEND_DATA)
-    .union(AccessMask::FILE_WRITE_EA)
-    .union(AccessMask::FILE_DELETE_CHILD)
-    .union(AccessMask::FILE_WRITE_ATTRIBUTES)
-    .union(AccessMask::DELETE)
-    .union(AccessMask::WRITE_DAC)
-    .union(AccessMask::WRITE_OWNER);
-
 /// The longest name that a volume claims, in UTF-16 units.
 const NAME_LEN_MAX: u32 = 255;
-
-/// How often an open may lose against others that remove the same file.
-const ROUNDS_MAX: usize = 8;
 
 /// Everything that one connection has open.
 #[derive(Debug)]
@@ -163,7 +147,7 @@ impl Files {
                 write_through,
             } => {
                 let handle = self.file(file)?;
-                done(handle.write(offset_bytes, &data))?;
+                done(handle.write(offset_bytes, data.bytes()))?;
                 if write_through {
                     done(handle.file.flush())?;
                 }
@@ -330,7 +314,7 @@ impl Files {
         if rights == Rights::None {
             return Err(NtStatus::ACCESS_DENIED);
         }
-        let maximal_access = maximal(&share, rights);
+        let maximal_access = open::maximal(&share, rights);
         let encrypts = share.encrypts();
         let who = Subject {
             user: user.to_owned(),
@@ -340,140 +324,6 @@ impl Files {
         Ok(FileDone::Tree {
             maximal_access,
             encrypts,
-        })
-    }
-
-    /// The share as it was at a time, for reading.
-    fn at(&self, tree: &Connected, time: FileTime) -> Result<Arc<Connected>, NtStatus> {
-        let versions = self.shares.previous_versions(tree.share.name());
-        let found = versions
-            .into_iter()
-            .find(|share| made_at(share).map(to_the_second) == Some(time));
-        let share = found.ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
-        let rights = tree.rights.min(Rights::Read);
-        let who = tree.who.clone();
-        Ok(Arc::new(Connected { share, rights, who }))
-    }
-
-    fn open(&self, open: &OpenWork) -> FileResult {
-        for _ in 0..ROUNDS_MAX {
-            match self.open_once(open) {
-                // It was removed after it was found and before it was held.
-                Err(NtStatus::FILE_DELETED) => {}
-                other => return other,
-            }
-        }
-        Err(NtStatus::DELETE_PENDING)
-    }
-
-    fn open_once(&self, open: &OpenWork) -> FileResult {
-        let mut tree = self.trees.get(&open.tree, NtStatus::NETWORK_NAME_DELETED)?;
-        if let Some(time) = open.timewarp {
-            tree = self.at(&tree, time)?;
-        }
-        let path = TreePath::parse(&open.path).map_err(status)?;
-        let maximal_access = maximal(&tree.share, tree.rights);
-        let granted_access = grant(open.desired_access, maximal_access, &tree)?;
-        let deletes = open.options.contains(CreateOptions::DELETE_ON_CLOSE);
-        if deletes && !granted_access.contains(AccessMask::DELETE) {
-            return Err(NtStatus::ACCESS_DENIED);
-        }
-        if deletes && open.attributes.contains(FileAttributes::READONLY) {
-            return Err(NtStatus::CANNOT_DELETE);
-        }
-        let passes = security::passes(open, &tree.who);
-        let asked = options(open, granted_access);
-        let (directory, asked) =
-            security::before_making(&tree.share, &path, &asked, &tree.who, passes)?;
-        let directory_refuses = asked.disposition != options(open, granted_access).disposition;
-        let opening = |granted| {
-            let options = OpenOptions {
-                disposition: asked.disposition,
-                ..options(open, granted)
-            };
-            let opened = tree.share.open(tree.rights, &path, &options);
-            match opened {
-                // It is missing, and may not be made.
-                Err(TreeError::NotFound) if directory_refuses => Err(TreeError::AccessDenied),
-                other => other,
-            }
-        };
-        let readable = AccessMask::FILE_GENERIC_READ | AccessMask::FILE_GENERIC_EXECUTE;
-        let mut granted_access = granted_access;
-        let (file, action) = match opening(granted_access) {
-            // The most that a file with FILE_ATTRIBUTE_READONLY allows is to read it.
-            Err(TreeError::AccessDenied) if open.desired_access == AccessMask::MAXIMUM_ALLOWED => {
-                granted_access = granted_access & readable;
-                opening(granted_access).map_err(status)?
-            }
-            other => other.map_err(status)?,
-        };
-        if !open.options.contains(CreateOptions::OPEN_REPARSE_POINT)
-            && path.stream().is_none()
-            && action != tree::CreateAction::Created
-            && let Some(reparse_point) = file.reparse_point().map_err(status)?
-        {
-            return Ok(FileDone::Stopped(reparse_point));
-        }
-        let mut maximal_access = maximal_access;
-        if action == tree::CreateAction::Created && path.stream().is_none() {
-            security::describe(&file, open, directory.as_ref(), &tree.who)?;
-        } else if !passes {
-            let allowed = security::allowed(&file, &path, &tree.who)?;
-            let named = open.desired_access.without(AccessMask::MAXIMUM_ALLOWED);
-            let needed = match asked.disposition.empties() {
-                true => AccessMask::FILE_WRITE_DATA,
-                false => AccessMask(0),
-            };
-            let needed = grant(named, AccessMask::FILE_ALL_ACCESS, &tree)? | needed;
-            let privileged = security::by_privilege(&tree.who) & needed;
-            if needed.without(allowed | privileged).0 != 0 {
-                return Err(NtStatus::ACCESS_DENIED);
-            }
-            granted_access = granted_access & (allowed | privileged);
-            maximal_access = maximal_access & allowed;
-        }
-        let metadata = file.metadata().map_err(status)?;
-        let empties = matches!(
-            action,
-            tree::CreateAction::Superseded | tree::CreateAction::Overwritten
-        );
-        let handles = self.shares.handles();
-        let stream = file.stream().map_err(status)?;
-        let key = FileKey::of(&metadata, stream.as_ref());
-        let claim = handles.claim(key, &wish(open, granted_access, empties));
-        let claim = claim.map_err(status)?;
-        let metadata = file.metadata().map_err(status)?;
-        if metadata.links == 0 {
-            return Err(NtStatus::FILE_DELETED);
-        }
-        if deletes {
-            check_delete(&file)?;
-        }
-        if empties {
-            done(file.overwrite(options(open, granted_access).attributes))?;
-        }
-        let handle = Handle {
-            file,
-            claim,
-            delete_on_close: deletes,
-        };
-        let info = if empties {
-            handle.info().map_err(status)?
-        } else {
-            info(&metadata)
-        };
-        self.files.insert(open.file, handle);
-        Ok(FileDone::Opened {
-            granted_access,
-            maximal_access,
-            action: match action {
-                tree::CreateAction::Superseded => CreateAction::SUPERSEDED,
-                tree::CreateAction::Opened => CreateAction::OPENED,
-                tree::CreateAction::Created => CreateAction::CREATED,
-                tree::CreateAction::Overwritten => CreateAction::OVERWRITTEN,
-            },
-            info,
         })
     }
 
@@ -509,76 +359,6 @@ fn made_at(share: &Arc<Share>) -> Option<FileTime> {
     match share.kind() {
         ShareKind::Exposed { created, .. } => Some(FileTime(*created)),
         ShareKind::Base { .. } => None,
-    }
-}
-
-/// The most that a user with these rights may do now.
-fn maximal(share: &Share, rights: Rights) -> AccessMask {
-    if rights == Rights::Change && share.is_writable() {
-        return AccessMask::FILE_ALL_ACCESS;
-    }
-    AccessMask::FILE_GENERIC_READ | AccessMask::FILE_GENERIC_EXECUTE
-}
-
-/// MS-SMB2 3.3.5.9: what an open gets for what it asks; generic rights become the file's own.
-fn grant(
-    desired: AccessMask,
-    maximal: AccessMask,
-    tree: &Connected,
-) -> Result<AccessMask, NtStatus> {
-    let generic = [
-        (AccessMask::GENERIC_ALL, AccessMask::FILE_ALL_ACCESS),
-        (AccessMask::GENERIC_READ, AccessMask::FILE_GENERIC_READ),
-        (AccessMask::GENERIC_WRITE, AccessMask::FILE_GENERIC_WRITE),
-        (
-            AccessMask::GENERIC_EXECUTE,
-            AccessMask::FILE_GENERIC_EXECUTE,
-        ),
-        (AccessMask::MAXIMUM_ALLOWED, maximal),
-    ];
-    let mut wanted = desired;
-    for (asked, meant) in generic {
-        if desired.contains(asked) {
-            wanted = wanted.without(asked) | meant;
-        }
-    }
-    let refused = wanted.without(maximal);
-    if refused.0 == 0 {
-        return Ok(wanted);
-    }
-    // The user could, but the share can not be written (any more).
-    if tree.rights == Rights::Change && refused.without(CHANGING).0 == 0 {
-        return Err(NtStatus::MEDIA_WRITE_PROTECTED);
-    }
-    Err(NtStatus::ACCESS_DENIED)
-}
-
-fn options(open: &OpenWork, granted: AccessMask) -> OpenOptions {
-    let any_of = |rights: AccessMask| (granted & rights).0 != 0;
-    OpenOptions {
-        access: Access {
-            read: any_of(AccessMask::FILE_READ_DATA | AccessMask::FILE_EXECUTE),
-            write: any_of(AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA),
-        },
-        disposition: match open.disposition {
-            CreateDisposition::SUPERSEDE => Disposition::Supersede,
-            CreateDisposition::CREATE => Disposition::Create,
-            CreateDisposition::OPEN_IF => Disposition::OpenIf,
-            CreateDisposition::OVERWRITE => Disposition::Overwrite,
-            CreateDisposition::OVERWRITE_IF => Disposition::OverwriteIf,
-            _ => Disposition::Open,
-        },
-        wanted: if open.options.contains(CreateOptions::DIRECTORY_FILE) {
-            Wanted::Directory
-        } else if open.options.contains(CreateOptions::NON_DIRECTORY_FILE) {
-            Wanted::File
-        } else {
-            Wanted::Any
-        },
-        open_link: open.options.contains(CreateOptions::OPEN_REPARSE_POINT),
-        // MS-FSA 2.1.5.1.1: what is new has not been backed up yet.
-        attributes: Attributes(open.attributes.0 | Attributes::ARCHIVE),
-        keep_contents: true,
     }
 }
 

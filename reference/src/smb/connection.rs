@@ -84,6 +84,27 @@ impl Connection {
         self.take_frames(now);
     }
 
+    /// Where bytes that arrive may be appended, for those who can save a copy by it; there is room
+    /// for some at least. [`Connection::handle_appended`] follows.
+    pub fn input(&mut self) -> &mut Vec<u8> {
+        if self.input.len() == self.input.capacity() {
+            self.input.reserve(limits::INPUT_LEN);
+        }
+        &mut self.input
+    }
+
+    /// The last bytes that were appended to [`Connection::input`].
+    #[must_use]
+    pub fn last_input(&self, length: usize) -> &[u8] {
+        let start = self.input.len().saturating_sub(length);
+        self.input.get(start..).unwrap_or_default()
+    }
+
+    /// Bytes have arrived and were appended to [`Connection::input`].
+    pub fn handle_appended(&mut self, now: Now) {
+        self.take_frames(now);
+    }
+
     /// File work was done.
     pub fn handle_completion(&mut self, id: EffectId, result: FileResult, now: Now) {
         // Work that nobody waits for, or whose waiter has gone, ends here.

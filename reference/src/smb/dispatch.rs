@@ -1,20 +1,22 @@
 //! MS-SMB2 3.3.5.2: what every request must pass before its command is looked at.
 
+use super::message::Message;
 use super::negotiate::{self, Phase};
 use super::reply::Step;
 use super::session::Signer;
 use super::state::State;
 use super::trees::{self, TreeConnect};
 use super::{create, directory, io, ioctl, limits, lock, query_info, session, set_info};
-use fsrvp_wire::smb2::{Body, Command, FileId, Header, HeaderFlags, NtStatus, echo};
+use fsrvp_wire::ParseError;
+use fsrvp_wire::smb2::{Body, Command, FileId, Header, HeaderFlags, NtStatus, echo, write};
 use std::cell::Cell;
 
 /// One request, as its command sees it.
 pub(crate) struct Request<'a> {
     /// Its header, with session and tree taken over from the request before where it is related.
     pub(crate) header: Header,
-    /// Its bytes, header included.
-    pub(crate) message: &'a [u8],
+    /// The message itself, header included.
+    pub(crate) message: &'a Message,
     /// Whether it came encrypted, with the key of the session that it names.
     pub(crate) is_sealed: bool,
     /// The file of the request before it, where it is related.
@@ -26,12 +28,16 @@ pub(crate) struct Request<'a> {
 impl Request<'_> {
     /// Its body.
     pub(crate) fn body<B: Body>(&self) -> Result<B, NtStatus> {
-        B::parse(self.message)
+        B::parse(self.message.bytes())
             .map(|(_, body)| body)
-            .map_err(|error| {
-                tracing::debug!(%error, "request does not parse");
-                NtStatus::INVALID_PARAMETER
-            })
+            .map_err(unreadable)
+    }
+
+    /// The body of a WRITE, and its data as part of the frame that brought it.
+    pub(crate) fn write(&self) -> Result<(write::Request, Message), NtStatus> {
+        let read = write::Request::parse_in_place(self.message.bytes());
+        let (body, place) = read.map_err(unreadable)?;
+        Ok((body, self.message.part(place)))
     }
 
     /// Which file it means when it states `file_id`.
@@ -44,6 +50,11 @@ impl Request<'_> {
         self.meant_file.set(Some(meant));
         Ok(meant)
     }
+}
+
+fn unreadable(error: ParseError) -> NtStatus {
+    tracing::debug!(%error, "request does not parse");
+    NtStatus::INVALID_PARAMETER
 }
 
 /// A request that passed, and how its answer is signed.
@@ -80,7 +91,7 @@ pub(crate) fn admit(state: &mut State, request: &Request<'_>) -> Result<Admitted
     }
     let signer = session.signer().ok_or(NtStatus::ACCESS_DENIED)?;
     if is_signed {
-        if !signer.verify(request.message) {
+        if !signer.verify(request.message.bytes()) {
             tracing::warn!(session = header.session_id, command = %header.command, "wrong signature");
             return Err(NtStatus::ACCESS_DENIED);
         }
@@ -125,7 +136,7 @@ fn is_bare(state: &mut State, request: &Request<'_>) -> bool {
 /// Serves a request that was admitted.
 pub(crate) fn serve(state: &mut State, request: &Request<'_>) -> Result<Step, NtStatus> {
     match request.header.command {
-        Command::NEGOTIATE => return negotiate::negotiate(state, request.message),
+        Command::NEGOTIATE => return negotiate::negotiate(state, request.message.bytes()),
         _ if !matches!(state.phase, Phase::Done(_)) => {
             return Ok(Step::Disconnect("a request before NEGOTIATE"));
         }

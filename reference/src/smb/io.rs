@@ -113,8 +113,9 @@ pub(crate) fn read(state: &mut State, request: &Request<'_>) -> Result<Step, NtS
 
 /// MS-SMB2 3.3.5.13.
 pub(crate) fn write(state: &mut State, request: &Request<'_>) -> Result<Step, NtStatus> {
-    let body: write::Request = request.body()?;
-    let count = u32::try_from(body.data.len()).map_err(|_| NtStatus::INVALID_PARAMETER)?;
+    let (body, data) = request.write()?;
+    let written = data.bytes().len();
+    let count = u32::try_from(written).map_err(|_| NtStatus::INVALID_PARAMETER)?;
     check_charge(state, &request.header, count)?;
     let header = &request.header;
     let file_id = request.file_id(body.file_id)?;
@@ -126,7 +127,7 @@ pub(crate) fn write(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
         ..write::Response::default()
     };
     let Target::File(file) = &open.target else {
-        pipes::write(state, file_id, &body.data)?;
+        pipes::write(state, file_id, data.bytes())?;
         return Step::body(&response);
     };
     if file.is_directory {
@@ -134,11 +135,10 @@ pub(crate) fn write(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
     }
     file.require(AccessMask::FILE_WRITE_DATA | AccessMask::FILE_APPEND_DATA)?;
     check_range(body.offset, count)?;
-    let written = body.data.len();
     let work = FileWork::Write {
         file: file.token,
         offset_bytes: body.offset,
-        data: body.data,
+        data,
         write_through: body.flags.contains(WriteFlags::WRITE_THROUGH),
     };
     Step::work(work, move |state, result| {

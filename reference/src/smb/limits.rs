@@ -14,6 +14,9 @@ pub const CREDIT_BYTES: u32 = 64 * 1024;
 /// The same, for lengths in memory.
 pub const CREDIT_LEN: usize = 64 * 1024;
 
+/// For how many bytes there is room where the length of what comes is not known yet.
+pub const INPUT_LEN: usize = 64 * 1024;
+
 /// The longest frame: the longest WRITE with room for the rest of a compound.
 pub const FRAME_MAX: usize = 8 * 1024 * 1024 + 64 * 1024;
 

@@ -4,16 +4,17 @@ use fsrvp_wire::nbss;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One request of a frame; it keeps the frame, which may hold megabytes, instead of a copy.
-#[derive(Debug, Clone)]
-pub(super) struct Message {
+/// One request of a frame, or a part of one; it keeps the frame, which may hold megabytes, instead
+/// of a copy.
+#[derive(Clone)]
+pub struct Message {
     frame: Arc<Vec<u8>>,
     range: Range<usize>,
 }
 
 impl Message {
     /// The message that lies there in the frame.
-    pub(super) fn new(frame: &Arc<Vec<u8>>, range: Range<usize>) -> Message {
+    pub(crate) fn new(frame: &Arc<Vec<u8>>, range: Range<usize>) -> Message {
         Message {
             frame: Arc::clone(frame),
             range,
@@ -21,10 +22,35 @@ impl Message {
     }
 
     /// Its bytes, header included.
-    pub(super) fn bytes(&self) -> &[u8] {
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
         self.frame.get(self.range.clone()).unwrap_or_default()
     }
+
+    /// A part of it; empty where it has no such part.
+    pub(super) fn part(&self, part: Range<usize>) -> Message {
+        let start = self.range.start.saturating_add(part.start);
+        let end = self.range.start.saturating_add(part.end);
+        let is_inside = start <= end && end <= self.range.end;
+        let range = if is_inside { start..end } else { 0..0 };
+        Message::new(&self.frame, range)
+    }
 }
+
+impl std::fmt::Debug for Message {
+    /// Without its bytes, which are somebody's.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Message({} bytes)", self.range.len())
+    }
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Message) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Message {}
 
 /// A frame to send: the bytes of `head`, then those of `payload`.
 #[derive(Debug)]

@@ -118,7 +118,7 @@ pub(crate) fn setup(state: &mut State, request: &Request<'_>) -> Result<Step, Nt
     };
     logon.legs += 1;
     if let Some(hash) = &mut logon.preauth {
-        hash.update(request.message);
+        hash.update(request.message.bytes());
     }
     let users = &state.server.users;
     let lookup = |user: &str, _domain: &str| Some(users.find(user)?.nt_hash());

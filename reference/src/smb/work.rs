@@ -1,5 +1,6 @@
 //! What a connection asks of the outside: file work and FSRVP calls, and what comes back.
 
+use super::message::Message;
 use crate::rpc::{CallToken, Caller};
 use fsrvp_wire::fsrvp::Call;
 use fsrvp_wire::smb2::NtStatus;
@@ -112,7 +113,7 @@ pub enum FileWork {
         /// Where the first byte goes.
         offset_bytes: u64,
         /// The bytes.
-        data: Vec<u8>,
+        data: Message,
         /// Whether they must be on disk before the answer.
         write_through: bool,
     },

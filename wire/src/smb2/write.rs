@@ -1,7 +1,8 @@
 //! MS-SMB2 2.2.21, 2.2.22 WRITE: puts bytes into a file or a pipe.
 
 use crate::emit::Writer;
-use crate::parse::PResult;
+use crate::error::{Layer, ParseError};
+use crate::parse::{PResult, run};
 use crate::smb2::body::open;
 use crate::smb2::codec::{Fixed, len16, len32, read, within};
 use crate::smb2::codec::{flags, structure};
@@ -9,6 +10,7 @@ use crate::smb2::layout::{Part, part};
 use crate::smb2::read::Channel;
 use crate::smb2::{Body, Command, DATA_MAX};
 use crate::smb2::{FileId, Layout};
+use std::ops::Range;
 
 flags! {
     /// MS-SMB2 2.2.21: how to write.
@@ -56,41 +58,52 @@ structure! {
     }
 }
 
+impl Request {
+    /// Reads a message, but leaves its data, which may be megabytes, where it lies: `data` is empty,
+    /// and the range is where it is, counted from the start of the header.
+    ///
+    /// # Errors
+    /// As for [`Body::parse`].
+    pub fn parse_in_place(message: &[u8]) -> Result<(Request, Range<usize>), ParseError> {
+        run(Layer::Smb2, message, read_in_place).map(|(read, _)| read)
+    }
+}
+
+fn read_in_place(message: &[u8]) -> PResult<'_, (Request, Range<usize>)> {
+    let mut rest = open(message, Request::STRUCTURE_SIZE)?;
+    let data_at: u16 = read(&mut rest, "DataOffset")?;
+    let length: u32 = read(&mut rest, "Length")?;
+    within(rest, "Length", length as usize, DATA_MAX)?;
+    let mut request = Request {
+        offset: read(&mut rest, "Offset")?,
+        file_id: read(&mut rest, "FileId")?,
+        channel: read(&mut rest, "Channel")?,
+        remaining_bytes: read(&mut rest, "RemainingBytes")?,
+        ..Request::default()
+    };
+    let info_at: u16 = read(&mut rest, "WriteChannelInfoOffset")?;
+    let info_len: u16 = read(&mut rest, "WriteChannelInfoLength")?;
+    request.flags = read(&mut rest, "Flags")?;
+    let fixed_end = message.len() - rest.len();
+    let start = usize::from(data_at);
+    let data = part(message, "Buffer", fixed_end, start, length as usize)?;
+    let (info_start, info_len) = (usize::from(info_at), usize::from(info_len));
+    let info = part(message, "WriteChannelInfo", fixed_end, info_start, info_len)?;
+    request.write_channel_info = info.to_vec();
+    let parts = [Part::new(data, 1), Part::optional(info, 1)];
+    let offsets = [u32::from(data_at), u32::from(info_at)];
+    request.layout = Layout::detect(fixed_end, 0, &parts, &offsets, rest);
+    Ok((&[], (request, start..start + data.len())))
+}
+
 impl Body for Request {
     const COMMAND: Command = Command::WRITE;
     const STRUCTURE_SIZE: u16 = 49;
 
     fn read_body(message: &[u8]) -> PResult<'_, Self> {
-        let mut rest = open(message, Self::STRUCTURE_SIZE)?;
-        let data_at: u16 = read(&mut rest, "DataOffset")?;
-        let length: u32 = read(&mut rest, "Length")?;
-        within(rest, "Length", length as usize, DATA_MAX)?;
-        let mut request = Request {
-            offset: read(&mut rest, "Offset")?,
-            file_id: read(&mut rest, "FileId")?,
-            channel: read(&mut rest, "Channel")?,
-            remaining_bytes: read(&mut rest, "RemainingBytes")?,
-            ..Request::default()
-        };
-        let info_at: u16 = read(&mut rest, "WriteChannelInfoOffset")?;
-        let info_len: u16 = read(&mut rest, "WriteChannelInfoLength")?;
-        request.flags = read(&mut rest, "Flags")?;
-        let fixed_end = message.len() - rest.len();
-        let data = part(
-            message,
-            "Buffer",
-            fixed_end,
-            usize::from(data_at),
-            length as usize,
-        )?;
-        let (start, info_len) = (usize::from(info_at), usize::from(info_len));
-        let info = part(message, "WriteChannelInfo", fixed_end, start, info_len)?;
-        request.data = data.to_vec();
-        request.write_channel_info = info.to_vec();
-        let parts = [Part::new(data, 1), Part::optional(info, 1)];
-        let offsets = [u32::from(data_at), u32::from(info_at)];
-        request.layout = Layout::detect(fixed_end, 0, &parts, &offsets, rest);
-        Ok((&[], request))
+        let (rest, (mut request, place)) = read_in_place(message)?;
+        request.data = message.get(place).unwrap_or_default().to_vec();
+        Ok((rest, request))
     }
 
     fn write_body(&self, out: &mut Writer) {

@@ -76,7 +76,7 @@ impl Connection {
             };
             let request = Request {
                 header: waiting.header.clone(),
-                message: message.bytes(),
+                message: &message,
                 is_sealed: chain.sealer.is_some(),
                 related_file: Some(file_id),
                 meant_file: Cell::new(None),

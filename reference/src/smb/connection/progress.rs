@@ -30,7 +30,7 @@ impl Connection {
                 meant_file: Cell::new(None),
                 header,
                 is_sealed: chain.sealer.is_some(),
-                message: message.bytes(),
+                message: &message,
             };
             let admitted = dispatch::admit(&mut self.state, &request);
             let is_of_session = admitted.is_ok();

@@ -135,7 +135,8 @@ impl Connection {
                 return self.close("a request encrypted with the key of another session");
             }
             if header.command == Command::CANCEL {
-                self.cancel(&header, message, sealer.is_some(), now);
+                let message = Message::new(&frame, place);
+                self.cancel(&header, &message, sealer.is_some(), now);
                 continue;
             }
             if let Err(error) = self.window.take(header.message_id, header.credit_charge) {
@@ -174,7 +175,7 @@ impl Connection {
     }
 
     /// MS-SMB2 3.3.5.16: takes a request back that waits for a pipe or a lock; others end soon.
-    fn cancel(&mut self, header: &Header, message: &[u8], is_sealed: bool, now: Now) {
+    fn cancel(&mut self, header: &Header, message: &Message, is_sealed: bool, now: Now) {
         let request = Request {
             header: header.clone(),
             is_sealed,
