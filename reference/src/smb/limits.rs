@@ -14,6 +14,12 @@ pub const CREDIT_BYTES: u32 = 64 * 1024;
 /// The same, for lengths in memory.
 pub const CREDIT_LEN: usize = 64 * 1024;
 
+/// From which length on a frame comes in a buffer that is used again.
+pub const BUFFER_FROM: usize = 1024 * 1024;
+
+/// How many such buffers a server keeps while nobody needs them.
+pub const BUFFERS_FREE_MAX: usize = 4;
+
 /// For how many bytes there is room where the length of what comes is not known yet.
 pub const INPUT_LEN: usize = 64 * 1024;
 

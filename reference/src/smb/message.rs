@@ -1,5 +1,6 @@
 //! Messages without copies: requests inside of the frame that brought them, answers on their way.
 
+use super::buffers::Frame;
 use fsrvp_wire::nbss;
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,13 +9,13 @@ use std::sync::Arc;
 /// of a copy.
 #[derive(Clone)]
 pub struct Message {
-    frame: Arc<Vec<u8>>,
+    frame: Arc<Frame>,
     range: Range<usize>,
 }
 
 impl Message {
     /// The message that lies there in the frame.
-    pub(crate) fn new(frame: &Arc<Vec<u8>>, range: Range<usize>) -> Message {
+    pub(crate) fn new(frame: &Arc<Frame>, range: Range<usize>) -> Message {
         Message {
             frame: Arc::clone(frame),
             range,

@@ -10,6 +10,7 @@
 //!   make grow has a limit in [`limits`].
 //! - A request that has to wait holds up no other: each frame is a `chain` of its own.
 
+mod buffers;
 mod chain;
 mod connection;
 mod create;

@@ -1,5 +1,6 @@
 //! What the requests of one connection share.
 
+use super::buffers::Buffers;
 use super::negotiate::{Negotiated, Phase};
 use super::opens::{Open, Opens, Target};
 use super::session::Session;
@@ -30,6 +31,8 @@ pub struct Server {
     pub users: Arc<Users>,
     /// How long its clients may take.
     pub limits: Limits,
+    /// For large frames.
+    pub(crate) buffers: Arc<Buffers>,
     endpoint: Arc<EndpointConfig>,
     sessions: GlobalSessions,
     last_connection: AtomicU64,
@@ -57,6 +60,7 @@ impl Server {
             encryption,
             users,
             limits: Limits::default(),
+            buffers: Arc::default(),
             endpoint: Arc::new(endpoint),
             sessions: GlobalSessions::default(),
             last_connection: AtomicU64::new(0),

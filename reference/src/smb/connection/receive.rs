@@ -2,6 +2,7 @@
 
 use super::Connection;
 use crate::agent::Now;
+use crate::smb::buffers::Frame;
 use crate::smb::chain::{Chain, ChainId, seal_message};
 use crate::smb::dispatch::{self, Request};
 use crate::smb::limits;
@@ -61,6 +62,11 @@ impl Connection {
             && self.state.is_authenticated()
             && length <= limits::FRAME_MAX
         {
+            if length >= limits::BUFFER_FROM && self.input.capacity() < length {
+                let mut buffer = self.state.server.buffers.take();
+                buffer.append(&mut self.input);
+                self.input = buffer;
+            }
             let missing = length.saturating_sub(self.input.len());
             self.input.reserve_exact(missing);
         }
@@ -104,7 +110,7 @@ impl Connection {
         sealer: Option<Arc<Sealer>>,
         now: Now,
     ) {
-        let frame = Arc::new(frame);
+        let frame = Arc::new(Frame::new(frame, &self.state.server.buffers));
         let mut start = range.start;
         let messages = match compound::split(frame.get(range).unwrap_or_default()) {
             Ok(messages) => messages,
