@@ -212,6 +212,14 @@ impl ShareFile {
         self.reading()?.read(offset, length)
     }
 
+    /// See [`OpenFile::read_into`].
+    ///
+    /// # Errors
+    /// As for a read.
+    pub fn read_into(&self, offset: u64, bytes: &mut [u8]) -> Result<usize, TreeError> {
+        self.reading()?.read_into(offset, bytes)
+    }
+
     /// See [`OpenFile::list`].
     ///
     /// # Errors

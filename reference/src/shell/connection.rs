@@ -276,7 +276,7 @@ async fn send(
 
 /// Head and payload in as few calls as the socket takes them.
 async fn send_frame(stream: &mut TcpStream, frame: &OutputFrame) -> std::io::Result<()> {
-    let (head, payload) = (frame.head.as_slice(), frame.payload.as_slice());
+    let (head, payload): (&[u8], &[u8]) = (&frame.head, &frame.payload);
     let mut sent = 0;
     while sent < head.len() + payload.len() {
         let left = [

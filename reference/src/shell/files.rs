@@ -135,10 +135,14 @@ impl Files {
             FileWork::Read {
                 file,
                 offset_bytes,
-                length,
+                mut into,
+                behind,
             } => {
-                let data = self.file(file)?.read(offset_bytes, length);
-                Ok(FileDone::Data(data.map_err(status)?))
+                let handle = self.file(file)?;
+                let room = into.get_mut(behind..).unwrap_or_default();
+                let count = handle.read(offset_bytes, room).map_err(status)?;
+                into.truncate(behind.saturating_add(count));
+                Ok(FileDone::Data(into))
             }
             FileWork::Write {
                 file,

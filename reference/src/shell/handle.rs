@@ -27,9 +27,10 @@ impl Handle {
         })
     }
 
-    pub(super) fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, TreeError> {
-        self.claim.may_read(LockRange::new(offset, length as u64))?;
-        self.file.read(offset, length)
+    pub(super) fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize, TreeError> {
+        self.claim
+            .may_read(LockRange::new(offset, into.len() as u64))?;
+        self.file.read_into(offset, into)
     }
 
     pub(super) fn write(&self, offset: u64, data: &[u8]) -> Result<(), TreeError> {

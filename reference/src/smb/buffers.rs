@@ -10,16 +10,33 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Buffers(Mutex<Vec<Vec<u8>>>);
 
 impl Buffers {
-    /// A buffer with nothing in it and with room for the largest frame.
-    pub(super) fn take(&self) -> Vec<u8> {
+    /// A buffer with nothing in it and with room for so much; for the largest frame, where it is
+    /// much.
+    pub(super) fn room_for(&self, length: usize) -> Vec<u8> {
+        let mut buffer = self.used(length);
+        buffer.clear();
+        buffer
+    }
+
+    /// A buffer of this length, to be overwritten: what is in it may be anybody's.
+    pub(super) fn filled(&self, length: usize) -> Vec<u8> {
+        let mut buffer = self.used(length);
+        // What was used before is not cleared again.
+        buffer.resize(length, 0);
+        buffer
+    }
+
+    fn used(&self, length: usize) -> Vec<u8> {
+        if length < limits::BUFFER_FROM {
+            return Vec::with_capacity(length);
+        }
         let free = self.lock().pop();
         free.unwrap_or_else(|| Vec::with_capacity(limits::FRAME_MAX))
     }
 
-    fn give_back(&self, mut buffer: Vec<u8>) {
+    fn give_back(&self, buffer: Vec<u8>) {
         let mut free = self.lock();
         if buffer.capacity() >= limits::FRAME_MAX && free.len() < limits::BUFFERS_FREE_MAX {
-            buffer.clear();
             free.push(buffer);
         }
     }
@@ -30,7 +47,7 @@ impl Buffers {
 }
 
 /// The bytes of one frame; its buffer is free when it is dropped.
-pub(crate) struct Frame {
+pub struct Frame {
     bytes: Vec<u8>,
     buffers: Arc<Buffers>,
 }
@@ -41,6 +58,13 @@ impl Frame {
             bytes,
             buffers: Arc::clone(buffers),
         }
+    }
+}
+
+impl std::fmt::Debug for Frame {
+    /// Without its bytes, which are somebody's.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Frame({} bytes)", self.bytes.len())
     }
 }
 
@@ -69,7 +93,7 @@ mod tests {
         let buffers = Arc::new(Buffers::default());
         let frames: Vec<Frame> = (0..limits::BUFFERS_FREE_MAX + 2)
             .map(|_| {
-                let mut bytes = buffers.take();
+                let mut bytes = buffers.room_for(limits::FRAME_MAX);
                 bytes.extend_from_slice(b"somebody's");
                 Frame::new(bytes, &buffers)
             })
@@ -77,7 +101,7 @@ mod tests {
         drop(frames);
         drop(Frame::new(b"small".to_vec(), &buffers));
         assert_eq!(buffers.lock().len(), limits::BUFFERS_FREE_MAX);
-        assert!(buffers.take().is_empty());
+        assert!(buffers.room_for(limits::FRAME_MAX).is_empty());
         assert_eq!(buffers.lock().len(), limits::BUFFERS_FREE_MAX - 1);
     }
 }

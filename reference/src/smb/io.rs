@@ -3,7 +3,7 @@
 use super::dispatch::{Request, check_charge};
 use super::opens::Target;
 use super::pipes;
-use super::reply::{PipeForm, PipeWait, Step};
+use super::reply::{PipeForm, PipeWait, Reply, Step};
 use super::state::State;
 use super::work::{FileDone, FileWork};
 use fsrvp_wire::smb2::close::CloseFlags;
@@ -88,26 +88,31 @@ pub(crate) fn read(state: &mut State, request: &Request<'_>) -> Result<Step, NtS
         return Err(NtStatus::INVALID_DEVICE_REQUEST);
     }
     file.require(AccessMask::FILE_READ_DATA | AccessMask::FILE_EXECUTE)?;
+    let token = file.token;
     check_range(body.offset, body.length)?;
     let work = FileWork::Read {
-        file: file.token,
+        file: token,
         offset_bytes: body.offset,
-        length,
+        into: state.server.buffers.filled(read::DATA_AT + length),
+        behind: read::DATA_AT,
     };
     let offset = body.offset;
     let minimum = usize::try_from(body.minimum_count).map_err(|_| NtStatus::INVALID_PARAMETER)?;
     Step::work(work, move |state, result| {
-        let FileDone::Data(data) = result? else {
+        let FileDone::Data(mut message) = result? else {
             return Err(NtStatus::INTERNAL_ERROR);
         };
-        if data.len() < minimum || data.is_empty() && length > 0 {
+        let count = message.len().saturating_sub(read::DATA_AT);
+        if count < minimum || count == 0 && length > 0 {
             return Err(NtStatus::END_OF_FILE);
         }
-        go_to(state, file_id, offset, data.len());
-        Step::body(&read::Response {
-            data,
-            ..read::Response::default()
-        })
+        go_to(state, file_id, offset, count);
+        if count == 0 {
+            return Step::body(&read::Response::default());
+        }
+        let around = read::Response::put_around(&mut message);
+        around.map_err(|_| NtStatus::INTERNAL_ERROR)?;
+        Ok(Step::Done(Reply::made(NtStatus::SUCCESS, message)))
     })
 }
 

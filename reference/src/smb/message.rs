@@ -59,13 +59,13 @@ pub struct OutputFrame {
     /// What states the length, and the transform header of what is encrypted.
     pub head: Vec<u8>,
     /// One message or a compound, or what became of either by encryption.
-    pub payload: Vec<u8>,
+    pub payload: Frame,
 }
 
 impl OutputFrame {
     /// A frame with this payload, behind its transform header if it is encrypted; `None` when both
     /// are too long for one.
-    pub(super) fn new(transform: &[u8], payload: Vec<u8>) -> Option<OutputFrame> {
+    pub(super) fn new(transform: &[u8], payload: Frame) -> Option<OutputFrame> {
         let length = transform.len() + payload.len();
         let states_length = nbss::head(nbss::FrameType::SESSION_MESSAGE, length)?;
         Some(OutputFrame {
@@ -78,7 +78,7 @@ impl OutputFrame {
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         let mut bytes = self.head;
-        bytes.extend(self.payload);
+        bytes.extend_from_slice(&self.payload);
         bytes
     }
 }

@@ -100,9 +100,14 @@ pub(crate) enum Hashed {
 impl Reply {
     /// An answer with this body.
     pub(crate) fn new<B: Body>(status: NtStatus, body: &B) -> Reply {
+        Reply::made(status, body.emit(&Header::default()))
+    }
+
+    /// An answer that is made already, but for its header.
+    pub(crate) fn made(status: NtStatus, message: Vec<u8>) -> Reply {
         Reply {
             status,
-            message: body.emit(&Header::default()),
+            message,
             session_id: None,
             tree_id: None,
             file_id: None,

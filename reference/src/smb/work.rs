@@ -97,14 +97,16 @@ pub enum FileWork {
     Open(OpenWork),
     /// Gives a file back; with what it was at the end: [`FileDone::Info`] if it can be told.
     Close(FileToken),
-    /// Gives [`FileDone::Data`]; fewer bytes than asked at the end of the file.
+    /// Fills `into` and gives it as [`FileDone::Data`], shorter at the end of the file.
     Read {
         /// The file.
         file: FileToken,
         /// The first byte.
         offset_bytes: u64,
-        /// How many at most.
-        length: usize,
+        /// Where they go.
+        into: Vec<u8>,
+        /// How much of that is to stay in front of them.
+        behind: usize,
     },
     /// Writes all of it. Gives [`FileDone::Nothing`].
     Write {

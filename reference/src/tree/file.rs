@@ -5,7 +5,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::{Arc, Mutex};
 
-use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FallocateFlags, RenameFlags};
 use rustix::io::Errno;
 
@@ -84,30 +83,43 @@ impl OpenFile {
     /// # Errors
     /// [`TreeError::AccessDenied`] for a handle that was not opened to read.
     pub fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, TreeError> {
+        let mut bytes = vec![0; length];
+        let count = self.read_into(offset, &mut bytes)?;
+        bytes.truncate(count);
+        Ok(bytes)
+    }
+
+    /// As [`OpenFile::read`], into `bytes`; how many there were. Behind them `bytes` is as it was.
+    ///
+    /// # Errors
+    /// Those of [`OpenFile::read`].
+    pub fn read_into(&self, offset: u64, bytes: &mut [u8]) -> Result<usize, TreeError> {
         self.must_be_file()?;
         if !self.access.read {
             return Err(TreeError::AccessDenied);
         }
         if let Some(name) = self.stream() {
-            return stream::read(self.fd.as_fd(), &name, offset, length);
+            let read = stream::read(self.fd.as_fd(), &name, offset, bytes.len())?;
+            for (to, from) in bytes.iter_mut().zip(&read) {
+                *to = *from;
+            }
+            return Ok(read.len());
         }
-        // Filled by the reads alone: room for the longest read is not written twice.
-        let mut bytes = Vec::with_capacity(length);
-        while bytes.len() < length {
+        let mut count = 0;
+        while let Some(rest) = bytes.get_mut(count..).filter(|rest| !rest.is_empty()) {
             let at = offset
-                .checked_add(bytes.len() as u64)
+                .checked_add(count as u64)
                 .ok_or(TreeError::OutOfRange)?;
-            match rustix::io::pread(self.fd.as_fd(), spare_capacity(&mut bytes), at) {
+            match rustix::io::pread(self.fd.as_fd(), rest, at) {
                 Ok(0) => break,
-                Ok(_) => {}
+                Ok(more) => count += more,
                 Err(Errno::INTR) => {}
                 // An offset that no file can have is behind the end of this one.
                 Err(Errno::INVAL) if i64::try_from(at).is_err() => break,
                 Err(error) => return Err(error.into()),
             }
         }
-        bytes.truncate(length);
-        Ok(bytes)
+        Ok(count)
     }
 
     /// Writes all of `bytes` at `offset`.

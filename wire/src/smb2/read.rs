@@ -1,12 +1,13 @@
 //! MS-SMB2 2.2.19, 2.2.20 READ: takes bytes from a file or a pipe.
 
 use crate::emit::Writer;
+use crate::error::ErrorKind;
 use crate::parse::PResult;
 use crate::smb2::body::open;
 use crate::smb2::codec::{Fixed, len16, len32, read, within};
 use crate::smb2::codec::{codes, flags, structure};
 use crate::smb2::layout::{Part, part};
-use crate::smb2::{Body, Command, DATA_MAX};
+use crate::smb2::{Body, Command, DATA_MAX, HEADER_LEN};
 use crate::smb2::{FileId, Layout};
 
 flags! {
@@ -66,6 +67,34 @@ structure! {
         pub data: Vec<u8>,
         /// Where they lie.
         pub layout: Layout,
+    }
+}
+
+/// Where data lies in a response that is made around it, counted from the start of the header.
+pub const DATA_AT: usize = HEADER_LEN + 16;
+
+impl Response {
+    /// Makes the response around its data, which may be megabytes and lies at [`DATA_AT`] already:
+    /// what is before it is written, up to a header of zeros.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Truncated`] where `message` has no room for that.
+    pub fn put_around(message: &mut [u8]) -> Result<(), ErrorKind> {
+        let length = message.len();
+        let Some((before, data)) = message.split_at_mut_checked(DATA_AT) else {
+            let needed = DATA_AT - length;
+            return Err(ErrorKind::Truncated { needed });
+        };
+        let mut out = Writer::new();
+        out.bytes(&[0; HEADER_LEN])
+            .u16(Self::STRUCTURE_SIZE)
+            .u8(u8::try_from(DATA_AT).unwrap_or(u8::MAX))
+            .u8(0)
+            .u32(len32(data.len()))
+            .u32(0)
+            .u32(0);
+        before.copy_from_slice(&out.into_bytes());
+        Ok(())
     }
 }
 
@@ -169,5 +198,29 @@ impl Body for Response {
             .u32(self.data_remaining)
             .u32(self.reserved2)
             .bytes(&placed.area);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DATA_AT, Response};
+    use crate::smb2::{Body as _, Header};
+
+    #[test]
+    fn a_response_made_around_its_data_is_the_same() {
+        let mut message = vec![0xFF; DATA_AT];
+        message.extend(*b"some data");
+        Response::put_around(&mut message).expect("room");
+        let response = Response {
+            data: b"some data".to_vec(),
+            ..Response::default()
+        };
+        let mut made = response.emit(&Header::default());
+        // The header is put there when it is known.
+        made.get_mut(..crate::smb2::HEADER_LEN)
+            .expect("a header")
+            .fill(0);
+        assert_eq!(message, made);
+        assert!(Response::put_around(&mut message[..DATA_AT - 1]).is_err());
     }
 }

@@ -63,7 +63,7 @@ impl Connection {
             && length <= limits::FRAME_MAX
         {
             if length >= limits::BUFFER_FROM && self.input.capacity() < length {
-                let mut buffer = self.state.server.buffers.take();
+                let mut buffer = self.state.server.buffers.room_for(length);
                 buffer.append(&mut self.input);
                 self.input = buffer;
             }

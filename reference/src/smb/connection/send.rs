@@ -1,6 +1,7 @@
 //! MS-SMB2 3.3.4: answers as they leave.
 
 use super::Connection;
+use crate::smb::buffers::Frame;
 use crate::smb::chain::{ChainId, seal_message};
 use crate::smb::message::OutputFrame;
 use crate::smb::reply::Reply;
@@ -24,6 +25,7 @@ impl Connection {
     }
 
     fn send_behind(&mut self, transform: &[u8], payload: Vec<u8>) {
+        let payload = Frame::new(payload, &self.state.server.buffers);
         match OutputFrame::new(transform, payload) {
             Some(frame) => self.output.push_back(frame),
             None => self.close("an answer too long for a frame"),
