@@ -213,13 +213,14 @@ fn evidence(id: &RequirementId, outcome: &Outcome) -> RequirementEvidence {
     let (verdict, reached) = match of_steps {
         // The case failed and none of its steps: a known deviation that no longer deviates, which
         // the message names.
-        _ if outcome.verdict == Verdict::Fail
-            && by_no_step
-            && (outcome.steps.is_empty() || outcome.message.contains(&id.0)) =>
-        {
+        _ if outcome.verdict == Verdict::Fail && by_no_step && outcome.message.contains(&id.0) => {
             (Verdict::Fail, true)
         }
         Some(verdict) => (verdict, true),
+        // A server that went before anything was played has broken none of these.
+        None if outcome.steps.is_empty() && outcome.verdict == Verdict::Fail => {
+            (Verdict::Inconclusive, false)
+        }
         None if outcome.steps.is_empty() => (outcome.verdict, true),
         // Nothing behind a known deviation is to be expected.
         None if outcome.verdict == Verdict::Known => (Verdict::NotApplicable, false),
@@ -289,6 +290,15 @@ mod tests {
             profile: "spec".to_owned(),
         };
         Ledger::new(target, 1, 2, outcomes)
+    }
+
+    #[test]
+    fn a_server_that_is_gone_before_the_first_step_breaks_no_requirement() {
+        let mut gone = played("a/gone", Verdict::Fail, Vec::new());
+        gone.message = "server gone: refused".to_owned();
+        let told = of(&ledger(vec![gone]), REFUSED);
+        assert_eq!(told.verdict, Some(Verdict::Inconclusive));
+        assert_eq!(told.reason, "a/gone: server gone: refused");
     }
 
     fn of(ledger: &Ledger, name: &str) -> RequirementOutcome {

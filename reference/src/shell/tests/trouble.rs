@@ -185,7 +185,7 @@ async fn a_commit_that_takes_too_long_fails_and_keeps_nothing() {
 async fn an_abort_lets_writes_go_on_at_once() {
     let (place, control) = (Place::new(), FaultControl::default());
     let patient = Config {
-        freeze_max_s: 3600.0,
+        freeze_max_s: 120.0,
         ..place.config(None)
     };
     let server = start(patient, &control).await;
