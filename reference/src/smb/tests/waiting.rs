@@ -237,6 +237,11 @@ fn a_tree_connect_that_takes_long_is_answered_once_and_with_its_tree() {
     assert_ne!(header.tree_id, client.tree_id, "a tree of its own");
 }
 
+/// What a read of one byte gives, with the room in front of it.
+fn one_byte() -> FileDone {
+    FileDone::Data(vec![0; read::DATA_AT + 1])
+}
+
 fn closing(file_id: FileId) -> close::Request {
     close::Request {
         file_id,
@@ -258,7 +263,7 @@ fn a_close_overtakes_nothing_that_was_asked_before() {
     let message = client.message(&closing(file_id));
     client.send(&message);
     assert!(client.work().is_none(), "the file is being read");
-    client.done(second, Ok(FileDone::Data(vec![1])));
+    client.done(second, Ok(one_byte()));
     assert!(client.work().is_none(), "it still is");
     client.receive_one();
     client.pass(limits::INTERIM_AFTER);
@@ -276,7 +281,7 @@ fn a_close_overtakes_nothing_that_was_asked_before() {
         .collect();
     let waits = |command| (command, NtStatus::PENDING);
     assert_eq!(told, [waits(Command::READ), waits(Command::CLOSE)]);
-    client.done(first, Ok(FileDone::Data(vec![2])));
+    client.done(first, Ok(one_byte()));
     let (header, _) = client.receive_one();
     assert_eq!(
         (header.command, header.status),
