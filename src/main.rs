@@ -61,6 +61,10 @@ struct CheckArguments {
     /// Count non-strict verdicts as failures.
     #[arg(long)]
     strict: bool,
+    /// Show every step of every case as well: what was done, what is permitted, what came. It is about
+    /// --format text; json and html have the steps always.
+    #[arg(short, long)]
+    verbose: bool,
     /// How many embedded servers play cases at the same time.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -79,6 +83,7 @@ enum CheckFormat {
     Text,
     Json,
     Junit,
+    Html,
 }
 
 impl CheckFormat {
@@ -87,6 +92,7 @@ impl CheckFormat {
             CheckFormat::Text => report::Format::Text,
             CheckFormat::Json => report::Format::Json,
             CheckFormat::Junit => report::Format::Junit,
+            CheckFormat::Html => report::Format::Html,
         }
     }
 }
@@ -304,9 +310,9 @@ fn serve(arguments: ServeArguments) -> Result<u8, String> {
         return Err("--format goes with --status or --judge-client; add one of them".to_owned());
     }
     let format = arguments.format.unwrap_or(CheckFormat::Text);
-    if asks_status && format == CheckFormat::Junit {
+    if asks_status && matches!(format, CheckFormat::Junit | CheckFormat::Html) {
         return Err(
-            "--format junit goes with --judge-client; --status has text and json".to_owned(),
+            "--status has --format text and json; the others go with --judge-client".to_owned(),
         );
     }
     let judging = JudgeClientOptions {
@@ -354,6 +360,9 @@ fn log(verbose: u8) {
 }
 
 fn check(arguments: CheckArguments) -> Result<u8, String> {
+    if arguments.list && arguments.format != CheckFormat::Text {
+        return Err("--list has text only; leave --format away".to_owned());
+    }
     let options = CheckOptions {
         filters: arguments.filter,
         target: arguments.target,
@@ -364,6 +373,11 @@ fn check(arguments: CheckArguments) -> Result<u8, String> {
         list: arguments.list,
         cases: arguments.cases,
         strict: arguments.strict,
+        detail: match arguments.verbose {
+            true => report::Detail::Steps,
+            false => report::Detail::Outcome,
+        },
+        progress: io::stderr().is_terminal(),
         seed: arguments.seed,
         lifecycles: arguments.lifecycles,
         faults: Vec::new(),

@@ -4,7 +4,7 @@
 //! `FSRVP_TARGET=FILE` they are played against the server of that target file, one at a time.
 
 use fsrvp::outcome::{Outcome, Verdict};
-use fsrvp::report;
+use fsrvp::report::{self, Detail};
 use fsrvp::run::check::{Bench, CheckOptions, Worker};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::path::PathBuf;
@@ -83,12 +83,8 @@ impl Stage {
 
     /// All that is known of a failure: a trial's output is not kept, only its message is.
     fn story(&self, outcome: &Outcome) -> String {
-        let mut story = report::line(outcome, self.bench.catalogue());
-        story += &format!("seed {}; the steps that were played:\n", self.bench.seed());
-        for step in &outcome.steps {
-            let (n, action, actual) = (step.step, &step.action, &step.actual);
-            story += &format!("  {n}. {action}: {actual}\n");
-        }
+        let mut story = report::line(outcome, self.bench.catalogue(), Detail::Steps);
+        story += &format!("seed {}\n", self.bench.seed());
         story
     }
 }

@@ -86,6 +86,8 @@ pub struct Ledger {
     pub target: TargetName,
     /// What the run's ids were made from.
     pub seed: u64,
+    /// Whether `non-strict` counts as a failure.
+    pub strict: bool,
     /// What the outcomes add up to.
     pub summary: Summary,
     /// The outcomes, in the order of the cases' ids; of a generated lifecycle only where it failed.
@@ -127,6 +129,7 @@ impl Ledger {
             fsrvp: env!("CARGO_PKG_VERSION").to_owned(),
             target,
             seed,
+            strict: false,
             summary,
             outcomes,
             lifecycles: None,
@@ -140,20 +143,31 @@ impl Ledger {
         self
     }
 
-    /// What the process says: one fail or inconclusive is enough; with `strict`, one non-strict.
+    /// The same where `non-strict` counts as a failure, if `strict`.
     #[must_use]
-    pub fn exit_status(&self, strict: bool) -> ExitStatus {
-        let bad = self.summary.count(Verdict::Fail)
-            + self.summary.count(Verdict::Inconclusive)
-            + if strict {
-                self.summary.count(Verdict::NonStrict)
-            } else {
-                0
-            };
-        match (self.outcomes.is_empty(), bad) {
+    pub fn with_strict(mut self, strict: bool) -> Ledger {
+        self.strict = strict;
+        self
+    }
+
+    /// Whether one case with this verdict makes the run deviate.
+    #[must_use]
+    pub fn is_failure(&self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Fail | Verdict::Inconclusive => true,
+            Verdict::NonStrict => self.strict,
+            Verdict::Pass | Verdict::Known | Verdict::Info | Verdict::NotApplicable => false,
+        }
+    }
+
+    /// What the process says: one failure is enough.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        let deviates = self.outcomes.iter().any(|of| self.is_failure(of.verdict));
+        match (self.outcomes.is_empty(), deviates) {
             (true, _) => ExitStatus::NothingSelected,
-            (false, 0) => ExitStatus::AsExpected,
-            (false, _) => ExitStatus::Deviates,
+            (false, false) => ExitStatus::AsExpected,
+            (false, true) => ExitStatus::Deviates,
         }
     }
 }
@@ -188,13 +202,17 @@ mod tests {
             Verdict::Info,
             Verdict::NotApplicable,
         ];
-        assert_eq!(ledger(&harmless).exit_status(false), ExitStatus::AsExpected);
-        assert_eq!(ledger(&harmless).exit_status(true), ExitStatus::Deviates);
+        let lenient = ledger(&harmless);
+        assert_eq!(lenient.exit_status(), ExitStatus::AsExpected);
+        assert_eq!(
+            lenient.with_strict(true).exit_status(),
+            ExitStatus::Deviates
+        );
         for bad in [Verdict::Fail, Verdict::Inconclusive] {
             let ledger = ledger(&[Verdict::Pass, bad]);
-            assert_eq!(ledger.exit_status(false), ExitStatus::Deviates);
+            assert_eq!(ledger.exit_status(), ExitStatus::Deviates);
         }
-        assert_eq!(ledger(&[]).exit_status(false).code(), 3);
+        assert_eq!(ledger(&[]).exit_status().code(), 3);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The ledger of clients as text and for build servers.
 
 use crate::outcome::{ClientLedger, ClientOutcome, Verdict};
+use crate::report::visible::visible;
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 use std::fmt::Write as _;
 
 /// In which order the verdicts are shown: first what somebody has to look at.
-const ORDER: [Verdict; 5] = [
+pub(super) const ORDER: [Verdict; 5] = [
     Verdict::Fail,
     Verdict::Inconclusive,
     Verdict::NonStrict,
@@ -45,7 +46,7 @@ pub(super) fn text(ledger: &ClientLedger) -> String {
         summary.inconclusive,
         summary.not_applicable,
     );
-    out
+    visible(&out).into_owned()
 }
 
 /// A writer to a string never fails.
@@ -92,6 +93,7 @@ pub(super) fn junit(ledger: &ClientLedger) -> Result<String, SerializeError> {
     let mut suite = TestSuite::new("client");
     for outcome in &ledger.outcomes {
         let story = story(outcome).join("\n");
+        let story = visible(&story);
         let mut status = match outcome.verdict {
             Verdict::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
             Verdict::Inconclusive => TestCaseStatus::non_success(NonSuccessKind::Error),
@@ -100,7 +102,7 @@ pub(super) fn junit(ledger: &ClientLedger) -> Result<String, SerializeError> {
         };
         if outcome.verdict != Verdict::Pass {
             status.set_type(outcome.verdict.as_str());
-            status.set_message(story.clone());
+            status.set_message(story.as_ref());
         }
         let mut case = TestCase::new(outcome.requirement.0.clone(), status);
         case.set_classname("client");
@@ -193,6 +195,20 @@ n/a          FSRVP-C-3-01  set Exposed; sent  [MUST; section 3.2.4.5]
         assert!(junit.contains("tests=\"3\""), "{junit}");
         assert!(junit.contains("failures=\"1\""), "{junit}");
         assert!(junit.contains("&lt;recovery&gt; &amp;"), "{junit}");
+    }
+
+    #[test]
+    fn html_has_every_requirement_with_its_proof() {
+        let page = render_client(&ledger(), Format::Html).expect("it renders");
+        for wanted in [
+            "exit code 1<",
+            "id=\"req-FSRVP-C-3.2.4.5-02\" data-verdict=\"fail\" open>",
+            "&lt;recovery&gt; &amp; more",
+            "Followed 3 times, first: 10.0.0.1:4000, connection 1, call 9 ExposeShadowCopySet",
+            "does not travel",
+        ] {
+            assert!(page.contains(wanted), "{wanted}: {page}");
+        }
     }
 
     #[test]

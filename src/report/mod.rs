@@ -1,11 +1,15 @@
-//! From a ledger to text, JSON and JUnit.
+//! From a ledger to text, JSON, JUnit and HTML.
 //!
 //! **Architectural invariants**
 //! - A report shows a ledger and judges nothing: the format never changes a verdict.
 
 mod client;
+mod html;
 mod junit;
+#[cfg(test)]
+mod tests;
 mod text;
+mod visible;
 
 pub use text::{line, totals};
 
@@ -23,19 +27,18 @@ pub enum Format {
     Json,
     /// JUnit XML.
     Junit,
+    /// One HTML page that needs nothing but itself.
+    Html,
 }
 
-impl Format {
-    /// The format with this name on the command line.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Format> {
-        match name {
-            "text" => Some(Format::Text),
-            "json" => Some(Format::Json),
-            "junit" => Some(Format::Junit),
-            _ => None,
-        }
-    }
+/// How much a text shows of each case; the other formats have all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// What it came to.
+    #[default]
+    Outcome,
+    /// Each of its steps as well.
+    Steps,
 }
 
 /// Why a report could not be made.
@@ -66,9 +69,10 @@ pub fn render(
     ledger: &Ledger,
     catalogue: &Catalogue,
     format: Format,
+    detail: Detail,
 ) -> Result<String, ReportError> {
     match format {
-        Format::Text => Ok(text::render(ledger, catalogue)),
+        Format::Text => Ok(text::render(ledger, catalogue, detail)),
         Format::Json => {
             let whole = Whole {
                 ledger,
@@ -78,6 +82,7 @@ pub fn render(
             Ok(serde_json::to_string_pretty(&whole)? + "\n")
         }
         Format::Junit => Ok(junit::render(ledger)?),
+        Format::Html => Ok(html::check(ledger, catalogue)),
     }
 }
 
@@ -90,5 +95,6 @@ pub fn render_client(ledger: &ClientLedger, format: Format) -> Result<String, Re
         Format::Text => Ok(client::text(ledger)),
         Format::Json => Ok(serde_json::to_string_pretty(ledger)? + "\n"),
         Format::Junit => Ok(client::junit(ledger)?),
+        Format::Html => Ok(html::client(ledger)),
     }
 }

@@ -1,15 +1,17 @@
 //! The report for a terminal.
 
-use crate::outcome::{Ledger, Outcome, Verdict};
+use crate::outcome::{Ledger, Outcome, StepRecord, Verdict};
+use crate::report::Detail;
+use crate::report::visible::{any_of, named, visible};
 use crate::requirement::{Catalogue, RequirementId};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// All lines of a ledger and its totals.
-pub(super) fn render(ledger: &Ledger, catalogue: &Catalogue) -> String {
+pub(super) fn render(ledger: &Ledger, catalogue: &Catalogue, detail: Detail) -> String {
     let mut out = String::new();
     for outcome in &ledger.outcomes {
-        out += &line(outcome, catalogue);
+        out += &line(outcome, catalogue, detail);
     }
     out += &totals(ledger);
     out
@@ -84,13 +86,52 @@ pub fn totals(ledger: &Ledger) -> String {
             lives.requirements.len(),
         );
     }
-    out
+    if let (true, count @ 1..) = (ledger.strict, ledger.summary.count(Verdict::NonStrict)) {
+        let _ = writeln!(out, "strict: {count} non-strict count as failures");
+    }
+    visible(&out).into_owned()
 }
 
 /// The lines of one case: verdict, id, requirements with their sections; below it what was
-/// expected and what came, where it is not a pass.
+/// expected and what came, where it is not a pass; and its steps, where `detail` asks for them.
 #[must_use]
-pub fn line(outcome: &Outcome, catalogue: &Catalogue) -> String {
+pub fn line(outcome: &Outcome, catalogue: &Catalogue, detail: Detail) -> String {
+    let mut out = head(outcome, catalogue);
+    if detail == Detail::Steps {
+        for record in &outcome.steps {
+            out += &step(record);
+        }
+    }
+    visible(&out).into_owned()
+}
+
+/// What was done and what came; below it what is permitted, where the step judges something, and
+/// what it came to, where that is not a pass.
+fn step(record: &StepRecord) -> String {
+    let mut out = String::new();
+    let (n, came) = (record.step, named(&record.actual));
+    let _ = writeln!(out, "             {n:>3}. {}: {came}", record.action);
+    if !record.expected.is_empty() {
+        let ids: Vec<&str> = record.requirements.iter().map(|id| id.0.as_str()).collect();
+        let judges = match ids.as_slice() {
+            [] => String::new(),
+            ids => format!("  [{}]", ids.join(" ")),
+        };
+        let permitted = any_of(&record.expected);
+        let _ = writeln!(out, "                  permitted {permitted}{judges}");
+    }
+    if record.verdict != Verdict::Pass {
+        let mut said = record.message.lines();
+        let first = said.next().unwrap_or("");
+        let _ = writeln!(out, "                  {}: {first}", record.verdict);
+        for line in said {
+            let _ = writeln!(out, "                  {line}");
+        }
+    }
+    out
+}
+
+fn head(outcome: &Outcome, catalogue: &Catalogue) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
@@ -126,84 +167,4 @@ fn requirements(ids: &[RequirementId], catalogue: &Catalogue) -> String {
     let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
     let sections: Vec<String> = sections.into_iter().collect();
     format!("{}; section {}", ids.join(" "), sections.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::outcome::{Ledger, Outcome, TargetName, Verdict};
-    use crate::report::{Format, render};
-    use crate::requirement::{Catalogue, RequirementId};
-
-    fn ledger() -> Ledger {
-        let id = || vec![RequirementId("FSRVP-3.1.4.4-14".to_owned())];
-        let mut failed =
-            Outcome::unplayed("t/b", Verdict::Fail, id(), "step 4: <odd> & \"quoted\"");
-        failed.expected = vec!["0x8004230d".to_owned()];
-        failed.actual = "0x00000000".to_owned();
-        let passed = Outcome::unplayed("t/a", Verdict::Pass, id(), "");
-        let absent =
-            Outcome::unplayed("t/c", Verdict::NotApplicable, id(), "hidden names no share");
-        let target = TargetName {
-            name: "x".to_owned(),
-            profile: "spec".to_owned(),
-        };
-        Ledger::new(target, 7, 3, vec![failed, passed, absent])
-    }
-
-    #[test]
-    fn text_shows_a_line_a_case_and_both_sides_of_a_failure() {
-        let catalogue = Catalogue::built_in().expect("it reads");
-        let text = render(&ledger(), &catalogue, Format::Text).expect("it renders");
-        let wanted = "\
-pass         t/a  [FSRVP-3.1.4.4-14; section 3.1.4.4]
-fail         t/b  [FSRVP-3.1.4.4-14; section 3.1.4.4]
-             expected 0x8004230d
-             came     0x00000000
-             step 4: <odd> & \"quoted\"
-n/a          t/c  [FSRVP-3.1.4.4-14; section 3.1.4.4]
-             hidden names no share
-
-causes:
-fail         FSRVP-3.1.4.4-14: expected 0x8004230d, came 0x00000000
-             in t/b
-
-x (spec): 3 cases: 1 pass, 1 fail, 1 n/a; 1 of 3 requirements judged; seed 7
-";
-        assert_eq!(text, wanted);
-    }
-
-    #[test]
-    fn json_has_the_promised_keys() {
-        let catalogue = Catalogue::default();
-        let text = render(&ledger(), &catalogue, Format::Json).expect("it renders");
-        let json: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
-        assert_eq!(json["summary"]["n/a"], 1);
-        assert_eq!(json["outcomes"][1]["verdict"], "fail");
-        assert_eq!(json["causes"][0]["cases"][0], "t/b");
-        assert!(json["requirements"].is_array());
-        for key in [
-            "case",
-            "verdict",
-            "requirements",
-            "observed",
-            "expected",
-            "actual",
-            "message",
-            "steps",
-            "shadow_copies",
-            "duration_ms",
-        ] {
-            assert!(json["outcomes"][0].get(key).is_some(), "{key}");
-        }
-    }
-
-    #[test]
-    fn junit_counts_failures_and_skipped_and_quotes_what_xml_wants_quoted() {
-        let catalogue = Catalogue::default();
-        let text = render(&ledger(), &catalogue, Format::Junit).expect("it renders");
-        assert!(text.contains("failures=\"1\""), "{text}");
-        assert!(text.contains("<skipped"), "{text}");
-        assert!(text.contains("&lt;odd&gt; &amp;"), "{text}");
-        insta::assert_snapshot!("junit", text);
-    }
 }

@@ -5,6 +5,7 @@ mod embedded;
 mod gone;
 mod keep;
 mod lives;
+mod progress;
 
 pub use bench::{Bench, Worker};
 pub use lives::Failure;
@@ -12,8 +13,9 @@ pub use lives::Failure;
 use crate::case::{Filter, LoadError};
 use crate::drive::{DriveError, WORKSTATION};
 use crate::outcome::{ExitStatus, Ledger, Lifecycles, Outcome};
-use crate::report::{self, Format, ReportError};
+use crate::report::{self, Detail, Format, ReportError};
 use crate::requirement::FileError;
+use crate::run::check::progress::Progress;
 use fsrvp_reference::agent::Fault;
 use std::collections::BTreeMap;
 use std::fs;
@@ -43,6 +45,10 @@ pub struct CheckOptions {
     pub cases: Option<PathBuf>,
     /// Let `non-strict` count as a failure.
     pub strict: bool,
+    /// How much a text shows of each case.
+    pub detail: Detail,
+    /// Show on standard error how far the run has come, where the report does not come line by line.
+    pub progress: bool,
     /// What the client's ids and the lifecycles are made from; any number when not given.
     pub seed: Option<u64>,
     /// How many generated lifecycles are played after the cases. When nobody says: 1,000 against
@@ -147,14 +153,15 @@ pub fn check(options: &CheckOptions, out: &mut dyn Write) -> Result<ExitStatus, 
         bench.catalogue().len(),
         played.outcomes,
     )
-    .with_lifecycles(survey);
+    .with_lifecycles(survey)
+    .with_strict(options.strict);
     let text = if as_it_comes {
         report::totals(&ledger)
     } else {
-        report::render(&ledger, bench.catalogue(), options.format)?
+        report::render(&ledger, bench.catalogue(), options.format, options.detail)?
     };
     write_report(options, out, &text)?;
-    Ok(ledger.exit_status(options.strict))
+    Ok(ledger.exit_status())
 }
 
 /// What those who watch the network of a foreign server ought to know.
@@ -250,7 +257,7 @@ fn play_in_order(
     let outcomes = &mut played.outcomes;
     for case in selected.iter().filter_map(|n| bench.cases().get(*n)) {
         let outcome = worker.play(case);
-        let line = report::line(&outcome, bench.catalogue());
+        let line = report::line(&outcome, bench.catalogue(), options.detail);
         outcomes.push(outcome);
         write_out(out, &line)?;
         if bench.is_interrupted() {
@@ -264,7 +271,10 @@ fn play_in_order(
     }
     let played = keep_failures(bench, played, options)?;
     for outcome in played.outcomes.iter().skip(of_cases) {
-        write_out(out, &report::line(outcome, bench.catalogue()))?;
+        write_out(
+            out,
+            &report::line(outcome, bench.catalogue(), options.detail),
+        )?;
     }
     Ok(played)
 }
@@ -275,6 +285,7 @@ fn play_all(
     lives: u64,
     options: &CheckOptions,
 ) -> Result<Played, CheckError> {
+    let progress = Progress::new(options, selected.len(), lives);
     let jobs = if bench.is_foreign() {
         1
     } else {
@@ -293,6 +304,7 @@ fn play_all(
                 break;
             };
             let outcome = worker.play(case);
+            progress.played(outcome.verdict);
             if let Ok(mut played) = played.lock() {
                 played.outcomes.push(outcome);
             }
@@ -304,7 +316,9 @@ fn play_all(
             if n >= lives {
                 break;
             }
-            failures.extend(worker.lifecycle(n, &mut survey));
+            let failure = worker.lifecycle(n, &mut survey);
+            progress.lived(failure.is_some());
+            failures.extend(failure);
         }
         if let Ok(mut played) = played.lock() {
             played.survey.add(survey);

@@ -10,6 +10,7 @@ mod lifecycle;
 mod matrix;
 mod profiles;
 mod relay;
+mod report;
 mod representations;
 mod samba;
 mod serve;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     trials.extend(smb2_crate::trials());
     trials.extend(matrix::trials());
     trials.extend(representations::trials());
+    trials.extend(report::trials());
     trials.extend(blackbox::trials());
     trials.extend(campaign::trials());
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -14,6 +14,7 @@ mod malformed;
 mod profiles;
 mod raw;
 mod readme;
+mod report;
 mod robust;
 mod server;
 mod tidy;

@@ -1,0 +1,136 @@
+//! `fsrvp check` on the command line: its formats, every step, and how far it has come.
+
+use std::process::{Command, Output, Stdio};
+
+/// Two cases, which the embedded server passes.
+const FEW: &str = "get-supported-version";
+
+fn fsrvp(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fsrvp"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn the_page_is_one_file_with_every_requirement_and_every_case() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("report.html");
+    let output = path.display().to_string();
+    let seed = ["--seed", "3"];
+    let run = fsrvp(
+        &[
+            &[
+                "check",
+                "--format",
+                "html",
+                "--output",
+                &output,
+                "set-context",
+            ][..],
+            &seed,
+        ]
+        .concat(),
+    );
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    assert!(run.stdout.is_empty(), "{}", text(&run.stdout));
+    let json = fsrvp(&[&["check", "--format", "json", "set-context"][..], &seed].concat());
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    let page = std::fs::read_to_string(&path).expect("the page is there");
+    assert!(page.starts_with("<!DOCTYPE html>"), "{page}");
+    for (list, key, kind) in [
+        ("outcomes", "case", "case"),
+        ("requirements", "requirement", "req"),
+    ] {
+        let all = json[list].as_array().expect("a list");
+        assert!(all.len() > 5, "{list}: {}", all.len());
+        for one in all {
+            let verdict = one["verdict"].as_str().unwrap_or("not judged");
+            let id = one[key].as_str().expect("an id");
+            let anchor = format!("id=\"{kind}-{id}\" data-verdict=\"{verdict}\"");
+            assert_eq!(page.matches(&anchor).count(), 1, "{anchor}");
+        }
+    }
+    let files = std::fs::read_dir(dir.path()).expect("readable").count();
+    assert_eq!(files, 1, "the page has brought others");
+}
+
+#[test]
+fn what_has_no_page_says_so() {
+    for (arguments, word) in [
+        (["check", "--list", "--format", "html"], "--list"),
+        (["serve", "--status", "--format", "html"], "--status"),
+    ] {
+        let run = fsrvp(&arguments);
+        assert_eq!(run.status.code(), Some(2), "{arguments:?}");
+        let told = text(&run.stderr);
+        assert!(told.contains(word) && told.contains("--format"), "{told}");
+        assert!(run.stdout.is_empty(), "{}", text(&run.stdout));
+    }
+}
+
+#[test]
+fn verbose_shows_every_step_and_without_it_a_pass_is_one_line() {
+    let case = "abort-shadow-copy-set/ends-the-context";
+    let plain = text(&fsrvp(&["check", case, "--seed", "3"]).stdout);
+    assert!(!plain.contains("StartShadowCopySet"), "{plain}");
+    let verbose = text(&fsrvp(&["check", case, "--seed", "3", "-v"]).stdout);
+    let without_steps: Vec<&str> = verbose
+        .lines()
+        .filter(|line| !line.starts_with("              "))
+        .collect();
+    assert_eq!(without_steps, plain.lines().collect::<Vec<_>>());
+    let wanted = "\
+               1. SetContext CTX_BACKUP (0x00000000): 0x00000000 ZERO
+               2. StartShadowCopySet: 0x00000000 ZERO
+               3. AbortShadowCopySet set {set-1}: 0x00000000 ZERO
+                  permitted 0x00000000 ZERO  [FSRVP-3.1.4.8-03]
+               4. StartShadowCopySet: 0x80042301 FSRVP_E_BAD_STATE
+                  permitted 0x80042301 FSRVP_E_BAD_STATE  [FSRVP-3.1.4.8-09]
+";
+    assert!(verbose.contains(wanted), "{verbose}");
+}
+
+/// What appears on a terminal, which `script` (of Debian's bsdutils, always there) makes.
+fn on_a_terminal(arguments: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_fsrvp");
+    let run = Command::new("script")
+        .args([
+            "-q",
+            "-e",
+            "-c",
+            &format!("{program} {arguments}"),
+            "/dev/null",
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .expect("script is there");
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stdout));
+    text(&run.stdout)
+}
+
+#[test]
+fn progress_shows_on_a_terminal_is_gone_at_the_end_and_shows_nowhere_else() {
+    let clear = "\r\u{1b}[K";
+    let arguments = format!("check {FEW} --lifecycles 20 --seed 3 --jobs 1");
+    let shown = on_a_terminal(&arguments);
+    for line in [
+        "1 of 2 cases, 0 of 20 lifecycles, 0 failed",
+        "2 of 2 cases, 20 of 20 lifecycles, 0 failed",
+    ] {
+        assert!(
+            shown.contains(&format!("{clear}{line}{clear}")),
+            "{shown:?}"
+        );
+    }
+    let (_, left) = shown.rsplit_once(clear).expect("the line is cleared");
+    assert!(left.starts_with("pass "), "{left}");
+    let run = fsrvp(&arguments.split(' ').collect::<Vec<_>>());
+    assert_eq!(text(&run.stderr), "");
+    assert_eq!(text(&run.stdout).replace('\n', "\r\n"), left);
+}
