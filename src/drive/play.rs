@@ -127,6 +127,7 @@ impl<'a> Player<'a> {
         }
         Outcome {
             case: case.id.clone(),
+            title: case.title.clone(),
             verdict: ending.verdict,
             requirements: case.requirements(),
             observed: None,

@@ -150,20 +150,13 @@ impl Ledger {
         self
     }
 
-    /// Whether one case with this verdict makes the run deviate.
-    #[must_use]
-    pub fn is_failure(&self, verdict: Verdict) -> bool {
-        match verdict {
-            Verdict::Fail | Verdict::Inconclusive => true,
-            Verdict::NonStrict => self.strict,
-            Verdict::Pass | Verdict::Known | Verdict::Info | Verdict::NotApplicable => false,
-        }
-    }
-
     /// What the process says: one failure is enough.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
-        let deviates = self.outcomes.iter().any(|of| self.is_failure(of.verdict));
+        let deviates = self
+            .outcomes
+            .iter()
+            .any(|of| of.verdict.is_failure(self.strict));
         match (self.outcomes.is_empty(), deviates) {
             (true, _) => ExitStatus::NothingSelected,
             (false, false) => ExitStatus::AsExpected,

@@ -105,6 +105,16 @@ impl Verdict {
         }
     }
 
+    /// Whether a run with it deviates; `strict` is whether `non-strict` counts as a failure.
+    #[must_use]
+    pub fn is_failure(self, strict: bool) -> bool {
+        match self {
+            Verdict::Fail | Verdict::Inconclusive => true,
+            Verdict::NonStrict => strict,
+            Verdict::Pass | Verdict::Known | Verdict::Info | Verdict::NotApplicable => false,
+        }
+    }
+
     /// Whether requirements were judged by it.
     #[must_use]
     pub fn is_judged(self) -> bool {
@@ -155,6 +165,8 @@ pub struct ShadowCopyOutcome {
 pub struct Outcome {
     /// The case's id: its path without extension.
     pub case: String,
+    /// What holds, in the words of the case.
+    pub title: String,
     /// What it came to.
     pub verdict: Verdict,
     /// The requirements it judges.
@@ -176,7 +188,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// An outcome without a step played.
+    /// An outcome without a step played, and without a title.
     #[must_use]
     pub fn unplayed(
         case: &str,
@@ -186,6 +198,7 @@ impl Outcome {
     ) -> Outcome {
         Outcome {
             case: case.to_owned(),
+            title: String::new(),
             verdict,
             requirements,
             observed: None,

@@ -15,7 +15,10 @@ pub(super) fn render(ledger: &Ledger) -> Result<String, SerializeError> {
         suites
             .entry(topic)
             .or_insert_with(|| TestSuite::new(topic))
-            .add_test_case(test_case(outcome, ledger.is_failure(outcome.verdict)));
+            .add_test_case(test_case(
+                outcome,
+                outcome.verdict.is_failure(ledger.strict),
+            ));
     }
     report.add_test_suites(suites.into_values());
     report.to_string()

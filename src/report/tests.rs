@@ -33,6 +33,7 @@ fn played(case: &str, verdict: Verdict, actual: &str, message: &str) -> Outcome 
     judging.verdict = verdict;
     judging.message = message.to_owned();
     let mut outcome = Outcome::unplayed(case, verdict, ids(ADDED), message);
+    outcome.title = format!("what {case} <is about>");
     outcome.expected = judging.expected.clone();
     outcome.actual = actual.to_owned();
     outcome.steps = vec![step(1, "StartShadowCopySet", "0x00000000"), judging];

@@ -172,16 +172,26 @@ fn notice() -> String {
     )
 }
 
-/// The selected cases, and why one would not be played.
+/// The selected cases, and why one would not be played; at the end what that adds up to.
 fn list(bench: &Bench, selected: &[usize]) -> String {
     let mut text = String::new();
+    let mut not_played = 0;
     for case in selected.iter().filter_map(|n| bench.cases().get(*n)) {
         text += &format!("{}  {}\n", case.id, case.title);
         if let Some(reason) = bench.why_not(case) {
             text += &format!("    not played here: {reason}\n");
+            not_played += 1;
         }
     }
-    text
+    text + &list_totals(bench, selected.len(), not_played)
+}
+
+fn list_totals(bench: &Bench, selected: usize, not_played: usize) -> String {
+    let target = bench.target_name();
+    format!(
+        "\n{} ({}): {selected} cases, {not_played} of them not played here\n",
+        target.name, target.profile
+    )
 }
 
 /// How many workers there may be.

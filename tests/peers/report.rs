@@ -1,4 +1,5 @@
-//! What a stranger that reads JUnit counts in our reports is what our ledger has.
+//! Strangers read our reports: what junitparser counts in JUnit, and html5lib in the page, is what
+//! our ledger has.
 
 use crate::blackbox::PYTHON;
 use crate::serve::{ADMIN, Serve, Store};
@@ -8,7 +9,7 @@ use fsrvp::report::{Detail, Format, render};
 use fsrvp::requirement::{Catalogue, RequirementId};
 use fsrvp::run::check::{CheckOptions, check};
 use fsrvp_reference::agent::Fault;
-use libtest_mimic::{Completion, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,23 +32,64 @@ said = {"tests": report.tests, "failures": report.failures, "errors": report.err
 print(json.dumps({"seen": seen, "said": said}))
 "#;
 
+/// Reads the page as a browser does; tells what is wrong with it, what it loads, its dead links,
+/// and which case and which requirement it gives which verdict.
+const READ: &str = r#"
+import collections, html5lib, json, sys
+parser = html5lib.HTMLParser(namespaceHTMLElements=False)
+with open(sys.argv[1], encoding="utf-8") as page:
+    tree = parser.parse(page)
+ids = collections.Counter(one.get("id") for one in tree.iter() if one.get("id"))
+dead, loads = [], []
+for one in tree.iter():
+    for name, value in one.items():
+        if name == "href" and (value[:1] != '#' or value[1:] not in ids):
+            dead.append(value)
+        if name in ("src", "srcset", "data", "action") or name.startswith("on"):
+            loads.append([name, value])
+def verdicts(section):
+    inside = next(one for one in tree.iter("section") if one.get("id") == section)
+    return {one.get("id"): one.get("data-verdict")
+            for one in inside.iter() if one.get("data-verdict")}
+print(json.dumps({
+    "errors": [list(error) for error in parser.errors],
+    "twice": [name for name, count in ids.items() if count > 1],
+    "dead": dead,
+    "loads": loads,
+    "scripts": len(list(tree.iter("script"))),
+    "cases": verdicts("cases"),
+    "requirements": verdicts("requirements"),
+}))
+"#;
+
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        trial("junit::wrong_server", wrong_server),
-        trial("junit::server_without_features", server_without_features),
-        trial("junit::every_verdict", every_verdict),
+        trial("junit::wrong_server", "junitparser", wrong_server),
+        trial(
+            "junit::server_without_features",
+            "junitparser",
+            server_without_features,
+        ),
+        trial("junit::every_verdict", "junitparser", every_verdict),
+        trial("html::wrong_server", "html5lib", page_of_wrong_server),
+        trial("html::every_verdict", "html5lib", page_of_every_verdict),
     ]
 }
 
-/// A trial that needs junitparser.
-fn trial(name: &str, run: impl FnOnce() -> Outcome + Send + 'static) -> Trial {
+/// A trial that needs this module of Python.
+fn trial(
+    name: &str,
+    module: &'static str,
+    run: impl FnOnce() -> Outcome + Send + 'static,
+) -> Trial {
     Trial::ignorable_test(format!("peers::{name}"), move || {
         let there = Command::new(PYTHON)
-            .args(["-c", "import junitparser"])
+            .args(["-c", &format!("import {module}")])
             .output();
         if !there.is_ok_and(|run| run.status.success()) {
-            let reason = "python3-junitparser is not installed; scripts/test installs it as root";
-            return Ok(Completion::ignored_with(reason));
+            return Ok(Completion::ignored_with(format!(
+                "python3-{module} is not installed; scripts/test installs it as root"
+            )));
         }
         run().map(|()| Completion::Completed)
     })
@@ -76,14 +118,52 @@ fn compare(junit: &Path, summary: &Value, strict: bool) -> Outcome {
     }
 }
 
+/// Fails unless html5lib reads in `page` what `ledger`, as JSON, says.
+fn compare_page(page: &Path, ledger: &Value) -> Outcome {
+    let mut command = Command::new(PYTHON);
+    command.args(["-c", READ]).arg(page);
+    let printed = tool::run_with_input(command, b"")?.success("html5lib")?;
+    let read: Value = serde_json::from_str(&printed)?;
+    for nothing in ["errors", "twice", "dead", "loads"] {
+        if read[nothing] != json!([]) {
+            return Err(format!("{nothing}: {}", read[nothing]).into());
+        }
+    }
+    if read["scripts"] != 1 {
+        return Err(format!("{} scripts", read["scripts"]).into());
+    }
+    for (read, list, key, kind) in [
+        (&read["cases"], &ledger["outcomes"], "case", "case"),
+        (
+            &read["requirements"],
+            &ledger["requirements"],
+            "requirement",
+            "req",
+        ),
+    ] {
+        let all = list.as_array().ok_or("no list")?.iter();
+        let wanted: serde_json::Map<String, Value> = all
+            .map(|one| {
+                let id = one[key].as_str().unwrap_or_default();
+                let verdict = one["verdict"].as_str().unwrap_or("not judged");
+                (format!("{kind}-{id}"), json!(verdict))
+            })
+            .collect();
+        if wanted.is_empty() || *read != Value::Object(wanted) {
+            return Err(format!("{kind}: html5lib reads {read}, the ledger has {list}").into());
+        }
+    }
+    Ok(())
+}
+
 /// Runs the same check for either reader; gives the file for the stranger and the ledger.
 fn check_twice(
     options: &CheckOptions,
+    format: Format,
     dir: &Path,
-) -> Result<(PathBuf, Value), libtest_mimic::Failed> {
-    let mut files = Vec::new();
-    for (format, name) in [(Format::Junit, "report.xml"), (Format::Json, "report.json")] {
-        let path = dir.join(name);
+) -> Result<(PathBuf, Value), Failed> {
+    let (report, json) = (dir.join("report"), dir.join("report.json"));
+    for (format, path) in [(format, &report), (Format::Json, &json)] {
         let options = CheckOptions {
             format,
             output: Some(path.clone()),
@@ -91,20 +171,23 @@ fn check_twice(
             ..options.clone()
         };
         check(&options, &mut Vec::new())?;
-        files.push(path);
     }
-    let ledger = serde_json::from_str(&fs::read_to_string(dir.join("report.json"))?)?;
-    Ok((dir.join("report.xml"), ledger))
+    let ledger = serde_json::from_str(&fs::read_to_string(json)?)?;
+    Ok((report, ledger))
+}
+
+/// Cases that a server with a wrong code passes, and some that it fails.
+fn of_wrong_server() -> CheckOptions {
+    CheckOptions {
+        filters: vec!["set-context".to_owned()],
+        faults: vec![Fault::ContextCode],
+        ..CheckOptions::default()
+    }
 }
 
 fn wrong_server() -> Outcome {
     let dir = tempfile::tempdir()?;
-    let options = CheckOptions {
-        filters: vec!["set-context".to_owned()],
-        faults: vec![Fault::ContextCode],
-        ..CheckOptions::default()
-    };
-    let (junit, ledger) = check_twice(&options, dir.path())?;
+    let (junit, ledger) = check_twice(&of_wrong_server(), Format::Junit, dir.path())?;
     let summary = &ledger["summary"];
     if summary["fail"] == 0 || summary["pass"] == 0 {
         return Err(format!("not both passes and failures: {summary}").into());
@@ -127,7 +210,7 @@ fn server_without_features() -> Outcome {
         target: Some(target),
         ..CheckOptions::default()
     };
-    let (junit, ledger) = check_twice(&options, dir.path())?;
+    let (junit, ledger) = check_twice(&options, Format::Junit, dir.path())?;
     let summary = &ledger["summary"];
     if summary["n/a"] == 0 || summary["pass"] == 0 {
         return Err(format!("not both passes and skipped: {summary}").into());
@@ -135,26 +218,40 @@ fn server_without_features() -> Outcome {
     compare(&junit, summary, false)
 }
 
-/// Each verdict another number of times, with text that XML has to quote.
-fn every_verdict() -> Outcome {
+fn page_of_wrong_server() -> Outcome {
     let dir = tempfile::tempdir()?;
-    let path = dir.path().join("report.xml");
+    let options = CheckOptions {
+        lifecycles: Some(20),
+        ..of_wrong_server()
+    };
+    let (page, ledger) = check_twice(&options, Format::Html, dir.path())?;
+    compare_page(&page, &ledger)
+}
+
+/// Each verdict another number of times, with text that XML and HTML have to quote.
+fn all_verdicts() -> Ledger {
     let outcome = |verdict: Verdict, n: usize| {
         let case = format!("topic-{}/{}-{n}", n % 2, verdict.as_str().replace('/', "-"));
         let id = vec![RequirementId("FSRVP-3.1.4.4-14".to_owned())];
-        let message = "a share <b>&\"'\u{1b}\u{0}]]>";
+        let message = "a share <b onclick='x'>&\"'<script src=x>\u{1b}\u{0}]]>--></style>";
         fsrvp::outcome::Outcome::unplayed(&case, verdict, id, message)
     };
     let verdicts = Verdict::ALL.iter().enumerate();
-    let outcomes: Vec<_> = verdicts
+    let outcomes = verdicts
         .flat_map(|(more, verdict)| (0..=more).map(move |n| outcome(*verdict, n)))
         .collect();
+    let target = TargetName {
+        name: "</title><x>".to_owned(),
+        profile: "spec".to_owned(),
+    };
+    Ledger::new(target, 1, 1, outcomes)
+}
+
+fn every_verdict() -> Outcome {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("report.xml");
     for strict in [false, true] {
-        let target = TargetName {
-            name: "<x>".to_owned(),
-            profile: "spec".to_owned(),
-        };
-        let ledger = Ledger::new(target, 1, 1, outcomes.clone()).with_strict(strict);
+        let ledger = all_verdicts().with_strict(strict);
         let text = render(
             &ledger,
             &Catalogue::default(),
@@ -165,4 +262,13 @@ fn every_verdict() -> Outcome {
         compare(&path, &serde_json::to_value(ledger.summary)?, strict)?;
     }
     Ok(())
+}
+
+fn page_of_every_verdict() -> Outcome {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("report.html");
+    let (ledger, catalogue) = (all_verdicts(), Catalogue::built_in()?);
+    let of = |format| render(&ledger, &catalogue, format, Detail::Outcome);
+    fs::write(&path, of(Format::Html)?)?;
+    compare_page(&path, &serde_json::from_str(&of(Format::Json)?)?)
 }

@@ -75,6 +75,15 @@ fn what_has_no_page_says_so() {
 }
 
 #[test]
+fn a_list_says_at_its_end_how_much_it_is() {
+    let run = fsrvp(&["check", "--list", FEW]);
+    let list = text(&run.stdout);
+    let cases = list.lines().filter(|line| line.starts_with("get-")).count();
+    let wanted = format!("\n\nembedded (spec): {cases} cases, 0 of them not played here\n");
+    assert!(cases > 1 && list.contains(&wanted), "{list}");
+}
+
+#[test]
 fn verbose_shows_every_step_and_without_it_a_pass_is_one_line() {
     let case = "abort-shadow-copy-set/ends-the-context";
     let plain = text(&fsrvp(&["check", case, "--seed", "3"]).stdout);
@@ -133,4 +142,40 @@ fn progress_shows_on_a_terminal_is_gone_at_the_end_and_shows_nowhere_else() {
     let run = fsrvp(&arguments.split(' ').collect::<Vec<_>>());
     assert_eq!(text(&run.stderr), "");
     assert_eq!(text(&run.stdout).replace('\n', "\r\n"), left);
+}
+
+/// The version that the server has is not the one that the case wants, and the requirement that it
+/// names is a SHOULD.
+#[test]
+fn strict_turns_the_exit_code_and_every_report_alike() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let topic = dir.path().join("get-supported-version");
+    std::fs::create_dir(&topic).expect("a directory");
+    let case = "title = \"Only version 2\"\n\n[[step]]\ncall = \"GetSupportedVersion\"\n\
+                [step.expect]\nrequirements = [\"FSRVP-2.1-03\"]\nstatus = \"FSRVP_E_BAD_STATE\"\n";
+    std::fs::write(topic.join("two.toml"), case).expect("written");
+    let cases = dir.path().display().to_string();
+    for (format, lenient, strict) in [
+        (
+            "text",
+            "1 non-strict, 0 fail",
+            "1 non-strict count as failures",
+        ),
+        ("json", "\"strict\": false", "\"strict\": true"),
+        ("junit", "failures=\"0\"", "failures=\"1\""),
+        ("html", "exit code 0<", "exit code 1<"),
+    ] {
+        let plain = ["check", "--cases", &cases, "--format", format];
+        let run = fsrvp(&plain);
+        let report = text(&run.stdout);
+        assert_eq!(run.status.code(), Some(0), "{format}: {report}");
+        assert!(
+            report.contains(lenient) && !report.contains(strict),
+            "{format}: {report}"
+        );
+        let run = fsrvp(&[&plain[..], &["--strict"]].concat());
+        let report = text(&run.stdout);
+        assert_eq!(run.status.code(), Some(1), "{format}: {report}");
+        assert!(report.contains(strict), "{format}: {report}");
+    }
 }

@@ -10,7 +10,7 @@ pub(super) fn section(ledger: &Ledger) -> Markup {
     html! {
         section id="cases" {
             h2 { "Cases" }
-            @for outcome in &ledger.outcomes { (case(outcome, ledger.is_failure(outcome.verdict))) }
+            @for outcome in &ledger.outcomes { (case(outcome, outcome.verdict.is_failure(ledger.strict))) }
         }
     }
 }
@@ -23,6 +23,7 @@ fn case(outcome: &Outcome, is_failure: bool) -> Markup {
                 (badge(Some(outcome.verdict))) " " span class="id" { (outcome.case) }
                 span class="faint" { " " (outcome.duration_ms) " ms" }
             }
+            @if !outcome.title.is_empty() { p { (outcome.title) "." } }
             p { "Judges " (requirement_links(&outcome.requirements)) "." }
             @if outcome.verdict.is_judged() && outcome.verdict != Verdict::Pass
                 && !outcome.expected.is_empty() {

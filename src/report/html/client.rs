@@ -17,7 +17,7 @@ pub(in crate::report) fn client(ledger: &ClientLedger) -> String {
                     ul { @for unread in &ledger.unread { li { (unread) } } }
                 }
             }
-            (filter(&ORDER))
+            (filter(&ORDER.map(Verdict::as_str)))
             section id="requirements" {
                 h2 { "Requirements on clients" }
                 @for verdict in ORDER {

@@ -28,6 +28,8 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 pub(super) fn check(ledger: &Ledger, catalogue: &Catalogue) -> String {
     let requirements = ledger.requirements(catalogue);
     let title = format!("fsrvp check: {}", ledger.target.name);
+    let verdicts = Verdict::ALL.into_iter().map(Some).chain([None]);
+    let words: Vec<&str> = verdicts.map(word).collect();
     let body = html! {
         (summary::head(ledger))
         nav aria-label="Sections" {
@@ -47,7 +49,7 @@ pub(super) fn check(ledger: &Ledger, catalogue: &Catalogue) -> String {
             (cases::known(ledger))
             (requirements::not_judged(&requirements, ledger))
             @if let Some(lives) = &ledger.lifecycles { (lives::section(lives)) }
-            (filter(&Verdict::ALL))
+            (filter(&words))
             (requirements::section(&requirements, catalogue))
             (cases::section(ledger))
         }
@@ -146,14 +148,11 @@ fn exit_meaning(status: ExitStatus, strict: bool) -> &'static str {
 }
 
 /// What the script fills; without one it is not shown, and nothing on the page is hidden.
-fn filter(verdicts: &[Verdict]) -> Markup {
+fn filter(words: &[&str]) -> Markup {
     html! {
         form id="filter" hidden aria-label="Filter of the lists below" {
             label { "Show only what holds " input type="search" name="text"; }
-            @for verdict in verdicts {
-                label { input type="checkbox" checked value=(verdict.as_str()); " " (verdict.as_str()) }
-            }
-            label { input type="checkbox" checked value="not judged"; " not judged" }
+            @for word in words { label { input type="checkbox" checked value=(word); " " (word) } }
             output aria-live="polite" {}
         }
     }

@@ -252,6 +252,13 @@ impl<'b> Worker<'b> {
 
     /// Plays one case.
     pub fn play(&mut self, case: &Case) -> Outcome {
+        Outcome {
+            title: case.title.clone(),
+            ..self.play_or_say_why(case)
+        }
+    }
+
+    fn play_or_say_why(&mut self, case: &Case) -> Outcome {
         let bench = self.bench;
         let Some((target, _)) = &bench.foreign else {
             return self.play_here(case);

@@ -64,7 +64,11 @@ impl Worker<'_> {
         if !matches!(failure.fault, Breach::Left(_)) {
             message += &format!("\n{}", self.write(&mut life, &records, place));
         }
-        Outcome { message, ..outcome }
+        Outcome {
+            title: life.title,
+            message,
+            ..outcome
+        }
     }
 
     fn record(&mut self, life: &Case) -> Vec<Record> {

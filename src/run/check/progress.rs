@@ -58,11 +58,7 @@ impl<'w> Progress<'w> {
 
     /// A case was played and came to `verdict`.
     pub(super) fn played(&self, verdict: Verdict) {
-        let fails = match verdict {
-            Verdict::Fail | Verdict::Inconclusive => true,
-            Verdict::NonStrict => self.strict,
-            _ => false,
-        };
+        let fails = verdict.is_failure(self.strict);
         self.note(|state| {
             state.played += 1;
             state.failed += usize::from(fails);
