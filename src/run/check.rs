@@ -128,6 +128,7 @@ pub fn check(options: &CheckOptions, out: &mut dyn Write) -> Result<ExitStatus, 
         return Ok(ExitStatus::AsExpected);
     }
     bench.reach()?;
+    try_output(options)?;
     if bench.is_foreign() {
         // Nobody is left to tell where standard error is closed.
         let _ = writeln!(io::stderr(), "{}", notice());
@@ -351,6 +352,18 @@ fn play_all(
         result
     })?;
     Ok(played.into_inner().unwrap_or_default())
+}
+
+/// Whether the report can be written, told before anything is played. What is there stays.
+fn try_output(options: &CheckOptions) -> Result<(), CheckError> {
+    let Some(path) = &options.output else {
+        return Ok(());
+    };
+    let opened = fs::OpenOptions::new().append(true).create(true).open(path);
+    opened.map(drop).map_err(|source| CheckError::Output {
+        path: path.display().to_string(),
+        source,
+    })
 }
 
 fn write_report(options: &CheckOptions, out: &mut dyn Write, text: &str) -> Result<(), CheckError> {

@@ -106,7 +106,7 @@ fn verbose_shows_every_step_and_without_it_a_pass_is_one_line() {
 }
 
 /// What appears on a terminal, which `script` (of Debian's bsdutils, always there) makes.
-fn on_a_terminal(arguments: &str) -> String {
+fn on_a_terminal(arguments: &str, status: i32) -> String {
     let program = env!("CARGO_BIN_EXE_fsrvp");
     let run = Command::new("script")
         .args([
@@ -119,15 +119,27 @@ fn on_a_terminal(arguments: &str) -> String {
         .stdin(Stdio::null())
         .output()
         .expect("script is there");
-    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stdout));
+    assert_eq!(run.status.code(), Some(status), "{}", text(&run.stdout));
     text(&run.stdout)
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_before_anything_is_played() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("no-such/report.html");
+    let shown = on_a_terminal(&format!("check {FEW} --output {}", path.display()), 2);
+    assert!(
+        shown.contains("no-such/report.html: No such file"),
+        "{shown}"
+    );
+    assert!(!shown.contains(" of "), "something was played: {shown}");
 }
 
 #[test]
 fn progress_shows_on_a_terminal_is_gone_at_the_end_and_shows_nowhere_else() {
     let clear = "\r\u{1b}[K";
     let arguments = format!("check {FEW} --lifecycles 20 --seed 3 --jobs 1");
-    let shown = on_a_terminal(&arguments);
+    let shown = on_a_terminal(&arguments, 0);
     for line in [
         "1 of 2 cases, 0 of 20 lifecycles, 0 failed",
         "2 of 2 cases, 20 of 20 lifecycles, 0 failed",

@@ -45,7 +45,9 @@ fn meaning(verdict: Option<Verdict>) -> &'static str {
         Some(Verdict::Fail) => "a MUST was broken",
         Some(Verdict::Known) => "deviates as the target's list of known deviations says",
         Some(Verdict::Info) => "the text leaves it open; what came is recorded",
-        Some(Verdict::NotApplicable) => "the target lacks what it needs",
+        Some(Verdict::NotApplicable) => {
+            "the target lacks what it needs, or the means to judge are missing"
+        }
         Some(Verdict::Inconclusive) => "should have been judged and could not be",
         None => "the reason stands with the requirement",
     }
