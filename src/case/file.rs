@@ -40,6 +40,10 @@ pub(super) fn read(
             .map_err(|what| FileError::new(file, line, what))?;
         steps.push(step);
     }
+    if let Some((name, _)) = names.sent.first_key_value() {
+        let what = format!("no step takes the answer of the call {name}");
+        return Err(FileError::new(file, 0, what));
+    }
     if !steps.iter().any(|step| step.expect.is_some()) {
         let what = "no step has an expect: the case judges nothing";
         return Err(FileError::new(file, 0, what));
@@ -73,7 +77,7 @@ fn implied_needs(steps: &[Step], clients: &BTreeMap<String, ClientSpec>) -> BTre
     let mut needs = BTreeSet::new();
     for step in steps {
         let text = match &step.action {
-            Action::Call(call) => call.share.as_str(),
+            Action::Call(call) | Action::Send { call, .. } => call.share.as_str(),
             Action::File(FileTemplate {
                 place: Place::Share(share),
                 ..
@@ -84,6 +88,10 @@ fn implied_needs(steps: &[Step], clients: &BTreeMap<String, ClientSpec>) -> BTre
             }
             Action::Restart => {
                 needs.insert(Feature::Restart);
+                ""
+            }
+            Action::Backend { .. } => {
+                needs.insert(Feature::Backend);
                 ""
             }
             _ => "",
@@ -104,10 +112,12 @@ fn implied_needs(steps: &[Step], clients: &BTreeMap<String, ClientSpec>) -> BTre
     needs
 }
 
-/// The names that steps may refer to: of clients, and of what was saved before.
+/// The names that steps may refer to: of clients, of what was saved before, and of calls whose
+/// answers were not taken yet.
 struct Names {
     clients: BTreeSet<String>,
     saved: BTreeSet<String>,
+    sent: BTreeMap<String, Opnum>,
 }
 
 impl Names {
@@ -116,6 +126,7 @@ impl Names {
         Names {
             clients,
             saved: BTreeSet::new(),
+            sent: BTreeMap::new(),
         }
     }
 
@@ -198,7 +209,7 @@ fn default_save(method: Opnum) -> Option<&'static str> {
     }
 }
 
-fn read_action(mut step: StepFile, names: &Names) -> Result<Action, String> {
+fn read_action(mut step: StepFile, names: &mut Names) -> Result<Action, String> {
     let verbs = [
         step.call.is_some(),
         step.raw.is_some(),
@@ -206,17 +217,29 @@ fn read_action(mut step: StepFile, names: &Names) -> Result<Action, String> {
         step.advance_s.is_some(),
         step.connection.is_some(),
         step.restart.is_some(),
+        step.answer.is_some(),
+        step.backend.is_some(),
     ];
     if verbs.into_iter().filter(|is_there| *is_there).count() != 1 {
         return Err(
-            "a step has exactly one of call, raw, file, advance_s, connection and restart"
+            "a step has exactly one of call, raw, file, advance_s, connection, restart, answer \
+             and backend"
                 .to_owned(),
         );
     }
     if let Some(method) = step.call.take() {
         let call = read_call(&method, &mut step, names)?;
+        let background = step.background.take();
         refuse_rest(&step)?;
-        return Ok(Action::Call(call));
+        return Ok(match background {
+            None => Action::Call(call),
+            Some(name) => {
+                if names.sent.insert(name.clone(), call.method).is_some() {
+                    return Err(format!("the answer of the call {name} was not taken yet"));
+                }
+                Action::Send { name, call }
+            }
+        });
     }
     if let Some(opnum) = step.raw.take() {
         let opnum = match opnum {
@@ -247,6 +270,18 @@ fn read_action(mut step: StepFile, names: &Names) -> Result<Action, String> {
             by: Duration::from_secs(seconds),
             of: Duration::from_secs(of),
         }));
+    }
+    if let Some(name) = step.answer.take() {
+        refuse_rest(&step)?;
+        let opnum = names.sent.remove(&name);
+        let opnum = opnum.ok_or_else(|| format!("no call {name} is in the background"))?;
+        return Ok(Action::Answer { name, opnum });
+    }
+    if let Some(does) = step.backend.take() {
+        let work = step.at.take();
+        let work = work.ok_or("backend wants at: prepare, commit, expose or removal")?;
+        refuse_rest(&step)?;
+        return Ok(Action::Backend { work, step: does });
     }
     refuse_rest(&step)?;
     if let Some(restart) = step.restart {
@@ -280,6 +315,8 @@ fn refuse_rest(step: &StepFile) -> Result<(), String> {
         ("lacks", !step.lacks.is_empty()),
         ("handle", step.handle.is_some()),
         ("of_s", step.of_s.is_some()),
+        ("background", step.background.is_some()),
+        ("at", step.at.is_some()),
     ];
     match left.into_iter().find(|(_, is_left)| *is_left) {
         Some((key, _)) => Err(format!("{key} has no meaning in this kind of step")),
@@ -461,7 +498,10 @@ fn read_answer(file: AnswerFile, action: &Action) -> Result<Answer, String> {
     };
     let fits = match wanted {
         Wanted::Status(_) | Wanted::Fault(_) => {
-            matches!(action, Action::Call(_) | Action::Raw { .. })
+            matches!(
+                action,
+                Action::Call(_) | Action::Raw { .. } | Action::Answer { .. }
+            )
         }
         Wanted::Bind(_) => matches!(action, Action::Connect),
         Wanted::File(_) => matches!(action, Action::File(_)),
@@ -488,6 +528,7 @@ fn read_answer(file: AnswerFile, action: &Action) -> Result<Answer, String> {
 fn read_out(file: BTreeMap<String, OutFile>, action: &Action) -> Result<Vec<OutCheck>, String> {
     let parameters = match action {
         Action::Call(call) => answer::out_parameters(call.method),
+        Action::Answer { opnum, .. } => answer::out_parameters(*opnum),
         _ => &[],
     };
     file.into_iter()

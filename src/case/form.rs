@@ -3,7 +3,7 @@
 use crate::case::answer;
 use crate::case::needs::Feature;
 use crate::case::target::{Dialect, Profile, RpcLevel};
-use crate::case::{ClientSpec, User};
+use crate::case::{BackendStep, BackendWork, ClientSpec, User};
 use crate::requirement::{RequirementId, nearest};
 use fsrvp_wire::fsrvp::{Context, Hresult};
 use serde::Deserialize;
@@ -85,8 +85,13 @@ pub(super) struct StepFile {
     pub(super) of_s: Option<u64>,
     // A connection.
     pub(super) connection: Option<ConnectionFile>,
+    // A call that is not waited for, and its answer.
+    pub(super) background: Option<String>,
+    pub(super) answer: Option<String>,
     // The server.
     pub(super) restart: Option<bool>,
+    pub(super) backend: Option<BackendStep>,
+    pub(super) at: Option<BackendWork>,
 }
 
 #[derive(Deserialize, Clone, Copy)]

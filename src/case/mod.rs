@@ -9,6 +9,7 @@
 //!   single case is played.
 
 mod answer;
+mod backend;
 mod file;
 mod filter;
 mod form;
@@ -18,6 +19,7 @@ mod needs;
 mod target;
 
 pub use answer::{Answer, FileResult, OutCheck, OutValue, Wanted, fault_text};
+pub use backend::{BackendStep, BackendWork};
 pub use filter::Filter;
 pub use known::{Deviation, KnownDeviations, OneOrMore};
 pub use library::{Library, LoadError};
@@ -128,8 +130,8 @@ impl Step {
     #[must_use]
     pub fn method(&self) -> Option<Opnum> {
         match &self.action {
-            Action::Call(call) => Some(call.method),
-            Action::Raw { opnum, .. } => Some(*opnum),
+            Action::Call(call) | Action::Send { call, .. } => Some(call.method),
+            Action::Raw { opnum, .. } | Action::Answer { opnum, .. } => Some(*opnum),
             _ => None,
         }
     }
@@ -155,6 +157,27 @@ pub enum Action {
     Connect,
     /// Ends the connection without a word.
     Disconnect,
+    /// Makes a call and does not wait for its answer, which a later step takes.
+    Send {
+        /// What the call is called.
+        name: String,
+        /// The call.
+        call: CallTemplate,
+    },
+    /// Waits for the answer of a call that was made before.
+    Answer {
+        /// What the call is called.
+        name: String,
+        /// Its opnum.
+        opnum: Opnum,
+    },
+    /// Makes the server's backend fail or wait.
+    Backend {
+        /// Which work of it.
+        work: BackendWork,
+        /// What is done about it.
+        step: BackendStep,
+    },
     /// Stops the server and starts it again on what it has stored.
     Restart,
 }

@@ -1,6 +1,6 @@
 //! What a case needs of a target, and what a target has.
 
-use crate::case::target::{Target, Timers};
+use crate::case::target::{Profile, Target, Timers};
 use serde::Deserialize;
 
 /// Something that a target may lack.
@@ -27,6 +27,8 @@ pub enum Feature {
     SecondAddress,
     /// The harness can stop the server and start it again.
     Restart,
+    /// The harness can make the server's backend fail or wait.
+    Backend,
 }
 
 impl Feature {
@@ -64,6 +66,15 @@ impl Feature {
             Feature::Restart => (
                 matches!(target.timers, Timers::Ours),
                 "the harness cannot restart a server that it did not start",
+            ),
+            Feature::Backend if target.profile == Profile::Samba => (
+                false,
+                "Samba waits for its backend without regard to TimeOutInMilliseconds, and other \
+                 calls wait as well",
+            ),
+            Feature::Backend => (
+                matches!(target.timers, Timers::Ours),
+                "the harness has no hand in the backend of a server that it did not start",
             ),
         };
         (!has).then(|| reason.to_owned())

@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const UNIX_EPOCH_SECONDS: i64 = 11_644_473_600;
 
 /// Now, in units of 100 ns since 1601-01-01 UTC.
-pub(crate) fn now_ticks() -> i64 {
+#[must_use]
+pub fn now_ticks() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "a shell reads the clock")]
     let now = SystemTime::now();
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -101,8 +101,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) replies: &'a BTreeMap<String, Reply>,
     /// Fills placeholders.
     pub(crate) fill: &'a dyn Fn(&str) -> String,
-    /// The times that count as now, in 100 ns since 1601.
-    pub(crate) now_ticks: &'a [i64],
+    /// What time it is for the server, in 100 ns since 1601.
+    pub(crate) now_ticks: i64,
 }
 
 /// What a step came to.
@@ -271,10 +271,9 @@ fn holds(
             .replies
             .get(name)
             .is_some_and(|old| out_values(old).get(parameter) == Some(value)),
-        (OutValue::Recent, Value::Number(ticks)) => facts
-            .now_ticks
-            .iter()
-            .any(|now| now.abs_diff(*ticks) <= RECENT_TICKS_MAX.unsigned_abs()),
+        (OutValue::Recent, Value::Number(ticks)) => {
+            facts.now_ticks.abs_diff(*ticks) <= RECENT_TICKS_MAX.unsigned_abs()
+        }
         (OutValue::Number(wanted), Value::Number(number)) => wanted == number,
         (OutValue::UpTo(most), Value::Number(number)) => (0..=*most).contains(number),
         (OutValue::Text(wanted), Value::Text(Some(text))) => same_name(&(facts.fill)(wanted), text),

@@ -176,8 +176,13 @@ impl<'a> LivePlayer<'a> {
                 self.seat(name, client)?;
                 Ok(None)
             }
-            // Lifecycles are generated without restarts: the rules that judge them know of none.
-            Action::Disconnect | Action::Restart => {
+            // Lifecycles are generated without restarts, troubled backends and calls that overlap: the
+            // rules that judge them know of none.
+            Action::Disconnect
+            | Action::Restart
+            | Action::Backend { .. }
+            | Action::Send { .. }
+            | Action::Answer { .. } => {
                 self.clients.remove(name);
                 Ok(None)
             }

@@ -7,6 +7,7 @@
 //! - Every wait is bounded: `limits` holds the bounds of the conversation, `wait` the waits that a
 //!   foreign server's clock forces.
 
+mod background;
 mod client;
 mod clock;
 mod connection;
@@ -27,10 +28,11 @@ mod values;
 mod verbs;
 mod wait;
 
+pub use clock::now_ticks;
 pub use error::DriveError;
 pub use live::{Company, LivePlayer, Trouble};
 pub use logon::WORKSTATION;
 pub use manual::{ManualClient, ManualFile};
-pub use play::{MoveClock, Player, Restart, Time};
+pub use play::{MoveClock, Player, Restart, SteerBackend, Time};
 pub use reach::reach;
 pub use values::IdSource;

@@ -1,9 +1,10 @@
 //! Plays one case: step by step, each judged, then everything taken away again.
 
 use crate::case::{
-    Action, Advance, Case, ClientSpec, FileResult, FileTemplate, FileVerb, KnownDeviations, Place,
-    Step, Target, Wanted,
+    Action, Advance, BackendStep, BackendWork, Case, ClientSpec, Feature, FileResult, FileTemplate,
+    FileVerb, KnownDeviations, Place, Step, Target, Wanted,
 };
+use crate::drive::background::{Answered, Background};
 use crate::drive::client::Client;
 use crate::drive::clock::now_ticks;
 use crate::drive::ending::Ending;
@@ -34,16 +35,27 @@ pub type MoveClock =
 pub type Restart =
     Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send>> + Send + Sync>;
 
+/// Makes a server's backend fail or wait.
+pub type SteerBackend = Box<
+    dyn Fn(BackendWork, BackendStep) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>>
+        + Send
+        + Sync,
+>;
+
 /// Whose clock the server goes by.
 pub enum Time {
     /// The harness moves it.
     Ours {
         /// Moves it on.
         move_clock: MoveClock,
+        /// What it showed when the server was started, in 100 ns since 1601.
+        began: i64,
         /// How far it was moved before.
         moved: Duration,
         /// Restarts the server, whose clock then begins anew.
         restart: Restart,
+        /// Has a hand in its backend.
+        backend: SteerBackend,
     },
     /// The server's own: the harness waits.
     Theirs,
@@ -56,7 +68,9 @@ pub struct Player<'a> {
     catalogue: &'a Catalogue,
     time: Time,
     ids: IdSource,
-    /// How far the server's clock was moved.
+    /// When a server whose clock is ours was started, in 100 ns since 1601.
+    began: i64,
+    /// How far its clock was moved since.
     moved: Duration,
     /// Somebody wants the case to end: what it made is still taken away.
     interrupted: Arc<AtomicBool>,
@@ -73,9 +87,9 @@ impl<'a> Player<'a> {
         ids: IdSource,
         interrupted: Arc<AtomicBool>,
     ) -> Player<'a> {
-        let moved = match &time {
-            Time::Ours { moved, .. } => *moved,
-            Time::Theirs => Duration::ZERO,
+        let (began, moved) = match &time {
+            Time::Ours { began, moved, .. } => (*began, *moved),
+            Time::Theirs => (0, Duration::ZERO),
         };
         Player {
             target: Arc::new(target.clone()),
@@ -83,6 +97,7 @@ impl<'a> Player<'a> {
             catalogue,
             time,
             ids,
+            began,
             moved,
             interrupted,
         }
@@ -117,6 +132,7 @@ impl<'a> Player<'a> {
             ending.verdict = Verdict::Fail;
             ending.add(&what);
         }
+        self.calm(case, &mut scene).await;
         let left = self.clean_up(case, &mut scene).await;
         if let Err(what) = left {
             ending.verdict = ending.verdict.and(Verdict::Inconclusive);
@@ -178,8 +194,6 @@ impl<'a> Player<'a> {
             return true;
         };
         let target = Arc::clone(&self.target);
-        let now = now_ticks();
-        let moved = i64::try_from(self.moved.as_nanos() / 100).unwrap_or(i64::MAX);
         let rules = Rules {
             case: &case.id,
             profile: target.profile,
@@ -191,7 +205,7 @@ impl<'a> Player<'a> {
             ids: &played.ids_before,
             replies: &played.replies_before,
             fill: &|text| fill(text, &target),
-            now_ticks: &[now, now.saturating_add(moved)],
+            now_ticks: self.server_now(),
         };
         let judgement = judge(rules, step.method(), expect, &played.result, &facts);
         let Judgement {
@@ -265,6 +279,40 @@ impl<'a> Player<'a> {
             Action::Disconnect => {
                 scene.clients.remove(&step.client);
                 ("drop the connection".to_owned(), None, StepResult::Done)
+            }
+            Action::Send { name, call } => {
+                let call = build_call(call, &scene.values, &self.target, &mut self.ids)?;
+                self.client(case, &step.client, scene).await?;
+                let client = scene.clients.remove_entry(&step.client);
+                let client = client.ok_or_else(|| format!("client {} is gone", step.client))?;
+                let action = format!("{} goes out as {name}", describe(&call));
+                scene.background.send(name, client, call);
+                (action, None, StepResult::Done)
+            }
+            Action::Answer { name, .. } => {
+                let answered = scene.background.answer(name).await?;
+                let Answered {
+                    client: (client_name, client),
+                    call,
+                    answer,
+                } = answered;
+                let result = rpc_result(answer);
+                if let StepResult::Rpc(RpcAnswer::Reply(reply)) = &result {
+                    scene.note(&call, reply, step.save.as_deref());
+                }
+                if !matches!(result, StepResult::Broken(_)) {
+                    scene.clients.insert(client_name, client);
+                }
+                (
+                    format!("the answer of {name}, {}", describe(&call)),
+                    Some(call),
+                    result,
+                )
+            }
+            Action::Backend { work, step } => {
+                self.steer(*work, *step).await?;
+                let action = format!("{} {}", work.as_str(), step.as_str());
+                (action, None, StepResult::Done)
             }
             Action::Restart => {
                 self.restart(scene).await?;
@@ -362,6 +410,17 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// What time it is where the server is, as far as anybody here can know.
+    fn server_now(&self) -> i64 {
+        match &self.time {
+            Time::Ours { .. } => {
+                let moved = i64::try_from(self.moved.as_nanos() / 100).unwrap_or(i64::MAX);
+                self.began.saturating_add(moved)
+            }
+            Time::Theirs => now_ticks(),
+        }
+    }
+
     /// Lets time pass. Gives the moment by which the next answers must be there for a foreign
     /// server's timer not to have run out meanwhile.
     async fn advance(&mut self, advance: Advance) -> Option<Instant> {
@@ -391,8 +450,27 @@ impl<'a> Player<'a> {
         scene.clients.clear();
         let port = restart().await?;
         Arc::make_mut(&mut self.target).port = port;
+        self.began = now_ticks();
         self.moved = Duration::ZERO;
         Ok(())
+    }
+
+    async fn steer(&self, work: BackendWork, step: BackendStep) -> Result<(), String> {
+        match &self.time {
+            Time::Ours { backend, .. } => backend(work, step).await,
+            Time::Theirs => Err("the server's backend is not the harness's to steer".to_owned()),
+        }
+    }
+
+    /// Lets the backend work again, and what still waits come to its end.
+    async fn calm(&self, case: &Case, scene: &mut Scene) {
+        if case.needs.contains(&Feature::Backend) {
+            for work in BackendWork::ALL {
+                // That a backend works needs no waiting, and so cannot come too late.
+                let _ = self.steer(work, BackendStep::Works).await;
+            }
+        }
+        scene.background.end().await;
     }
 
     /// The client of that name, connected.
@@ -402,6 +480,9 @@ impl<'a> Player<'a> {
         name: &str,
         scene: &'s mut Scene,
     ) -> Result<&'s mut Client, String> {
+        if scene.background.is_busy(name) {
+            return Err(format!("client {name} waits for an answer"));
+        }
         if !scene.clients.contains_key(name) {
             let spec = case.clients.get(name).cloned().unwrap_or_default();
             let client = Client::connect(&self.target, &spec)
@@ -479,6 +560,7 @@ struct Played {
 #[derive(Default)]
 struct Scene {
     clients: BTreeMap<String, Client>,
+    background: Background,
     handles: BTreeMap<String, (String, Handle)>,
     values: Values,
     remains: Remains,

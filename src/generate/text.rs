@@ -68,6 +68,17 @@ fn step_text(step: &Step) -> String {
         ),
         Action::Connect => "connection = \"open\"\n".to_owned(),
         Action::Disconnect => "connection = \"drop\"\n".to_owned(),
+        Action::Send { name, call: sent } => {
+            format!("{}background = {}\n", call(sent), quoted(name))
+        }
+        Action::Answer { name, .. } => format!("answer = {}\n", quoted(name)),
+        Action::Backend { work, step } => {
+            format!(
+                "backend = \"{}\"\nat = \"{}\"\n",
+                step.as_str(),
+                work.as_str()
+            )
+        }
         Action::Restart => "restart = true\n".to_owned(),
     };
     if let Some(save) = &step.save {

@@ -282,6 +282,19 @@ fn action(action: &Action) -> String {
         Action::Advance(Advance { by, .. }) => format!("{} s go by", by.as_secs_f64()),
         Action::Connect => "connects".to_owned(),
         Action::Disconnect => "disconnects".to_owned(),
+        Action::Send {
+            name: as_name,
+            call,
+        } => {
+            format!("{} goes out as {as_name}", name(call.method))
+        }
+        Action::Answer {
+            name: of_name,
+            opnum,
+        } => {
+            format!("the answer of {of_name}, {}", name(*opnum))
+        }
+        Action::Backend { work, step } => format!("{} {}", work.as_str(), step.as_str()),
         Action::Restart => "the server is restarted".to_owned(),
     }
 }

@@ -100,5 +100,11 @@ pub enum Completion {
 
 /// An effect that could not be carried out; the reason is for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct EffectFailed(pub String);
+pub enum EffectFailed {
+    /// It failed.
+    #[error("{0}")]
+    Failed(String),
+    /// It ended, and nobody knows how: MS-FSRVP's wait that fails.
+    #[error("{0}")]
+    Lost(String),
+}

@@ -64,7 +64,7 @@ pub enum AgentError {
     #[error("not done in time")]
     WaitTimeout,
     /// 2.2.4: the wait ended without an outcome.
-    #[error("the set was aborted while the caller waited")]
+    #[error("the wait ended without an outcome")]
     WaitFailed,
     /// The backend or the configuration store failed.
     #[error("{0}")]

@@ -273,9 +273,15 @@ impl Agent {
             }
             Ok(completion) => self.long_succeeded(&long, completion, now),
             Err(failed) => {
-                let error = AgentError::Failed(failed.0);
+                let is_lost = matches!(failed, EffectFailed::Lost(_));
+                let error = match failed {
+                    EffectFailed::Failed(reason) => AgentError::Failed(reason),
+                    EffectFailed::Lost(_) => AgentError::WaitFailed,
+                };
+                // 3.1.4.5: after a wait that failed it is Added; of a copy that failed nothing is
+                // said, so the status stays.
                 if long.method == Opnum::CommitShadowCopySet
-                    && self.deviates(Deviation::CommitsAreNotJoined)
+                    && (is_lost || self.deviates(Deviation::CommitsAreNotJoined))
                     && let Some(set) = self.state.set_mut(long.set)
                 {
                     set.status = Status::Added;

@@ -164,7 +164,7 @@ impl Agent {
             self.next_effect(undo);
         }
         self.set_timer(plan.timer_on_failure, now);
-        let error = AgentError::Failed(failed.0);
+        let error = AgentError::Failed(failed.to_string());
         for (token, reply) in plan.replies {
             self.refuse(token, reply.opnum(), &error);
         }

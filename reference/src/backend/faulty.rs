@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::{BackendError, BackendKind, BackendSnapshot, CreateRequest, ShadowBackend};
 
@@ -21,6 +22,10 @@ pub enum Operation {
     Delete,
     /// [`ShadowBackend::list`]
     List,
+    /// What a PrepareShadowCopySet waits for, which no backend does.
+    Prepare,
+    /// What an ExposeShadowCopySet waits for, which no backend does.
+    Expose,
 }
 
 /// What happens to an operation.
@@ -32,6 +37,8 @@ pub enum Fault {
     FailAlways,
     /// This many calls reach the backend and fail nevertheless: done, and the answer lost.
     FailAfterNext(usize),
+    /// This many calls end without an outcome: nobody learns what has become of them.
+    LoseNext(usize),
     /// Calls wait until the fault is changed or taken back, then go on by the new rule.
     Block,
 }
@@ -81,6 +88,19 @@ impl FaultControl {
         );
     }
 
+    /// As [`FaultControl::wait_until_blocked`], for no longer than `bound`; tells whether one waits.
+    #[must_use]
+    pub fn is_blocked_within(&self, operation: Operation, bound: Duration) -> bool {
+        let blocked = |state: &mut State| state.waiting.get(&operation).copied().unwrap_or(0) == 0;
+        let state = self.lock();
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(state, bound, blocked);
+        let (_state, result) = waited.unwrap_or_else(PoisonError::into_inner);
+        !result.timed_out()
+    }
+
     /// Returns once the backend has come to an end with so many calls of `operation`.
     pub fn wait_until_done(&self, operation: Operation, count: usize) {
         let is_less = |state: &mut State| state.done.get(&operation).copied().unwrap_or(0) < count;
@@ -103,6 +123,24 @@ impl FaultControl {
             .state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does `work` as a call of `operation`.
+    pub(crate) fn run<T>(
+        &self,
+        operation: Operation,
+        work: impl FnOnce() -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
+        let fail_after = self.enter(operation)?;
+        let done = work();
+        *self.lock().done.entry(operation).or_default() += 1;
+        self.shared.changed.notify_all();
+        let done = done?;
+        if fail_after {
+            Err(BackendError::Injected(operation))
+        } else {
+            Ok(done)
+        }
     }
 
     /// What to do with a call: `Ok(true)` means run it and fail afterwards.
@@ -131,6 +169,10 @@ impl FaultControl {
                 *left -= 1;
                 Ok(true)
             }
+            Some(Fault::LoseNext(left)) if *left > 0 => {
+                *left -= 1;
+                Err(BackendError::Lost(operation))
+            }
             Some(Fault::FailAlways) => Err(BackendError::Injected(operation)),
             _ => Ok(false),
         }
@@ -155,16 +197,7 @@ impl FaultyBackend {
         operation: Operation,
         call: impl FnOnce(&dyn ShadowBackend) -> Result<T, BackendError>,
     ) -> Result<T, BackendError> {
-        let fail_after = self.control.enter(operation)?;
-        let done = call(&*self.inner);
-        *self.control.lock().done.entry(operation).or_default() += 1;
-        self.control.shared.changed.notify_all();
-        let done = done?;
-        if fail_after {
-            Err(BackendError::Injected(operation))
-        } else {
-            Ok(done)
-        }
+        self.control.run(operation, || call(&*self.inner))
     }
 }
 

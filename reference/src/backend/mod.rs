@@ -153,6 +153,9 @@ pub enum BackendError {
     /// A fault that a test asked for.
     #[error("{0:?}: a fault on purpose")]
     Injected(Operation),
+    /// The same, and what has become of it is not known.
+    #[error("{0:?}: ended without an outcome, on purpose")]
+    Lost(Operation),
 }
 
 impl BackendError {

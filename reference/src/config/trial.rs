@@ -1,5 +1,6 @@
 //! What tests of this server may ask of it, as a library; no configuration file can.
 
+use crate::backend::{BackendError, FaultControl, FaultyBackend, Operation, ShadowBackend};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -70,6 +71,7 @@ pub enum Passing<'a> {
 pub struct Trial {
     on_step: Option<OnStep>,
     on_traffic: Option<OnTraffic>,
+    faults: Option<FaultControl>,
     without_sync: bool,
 }
 
@@ -90,6 +92,13 @@ impl Trial {
         self
     }
 
+    /// Work of the backend, and what Prepare and Expose wait for, fails or blocks as `faults` says.
+    #[must_use]
+    pub fn faults(mut self, faults: FaultControl) -> Self {
+        self.faults = Some(faults);
+        self
+    }
+
     /// The configuration store brings nothing to the disk any more, which a test of power cuts has
     /// to notice.
     #[must_use]
@@ -101,6 +110,26 @@ impl Trial {
     pub(crate) fn step(&self, name: &'static str) {
         if let Some(on_step) = &self.on_step {
             on_step(name);
+        }
+    }
+
+    /// The backend, with the faults that were asked for.
+    pub(crate) fn backend(&self, backend: Arc<dyn ShadowBackend>) -> Arc<dyn ShadowBackend> {
+        match &self.faults {
+            Some(faults) => Arc::new(FaultyBackend::new(backend, faults.clone())),
+            None => backend,
+        }
+    }
+
+    /// Does work that is no backend's, with the faults that were asked for.
+    pub(crate) fn work<T>(
+        &self,
+        operation: Operation,
+        work: impl FnOnce() -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
+        match &self.faults {
+            Some(faults) => faults.run(operation, work),
+            None => work(),
         }
     }
 

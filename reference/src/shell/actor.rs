@@ -186,10 +186,12 @@ impl Actor {
     }
 
     fn alarm(&self) -> Option<tokio::time::Instant> {
-        if self.time.is_manual() {
-            return None;
-        }
         let deadline = self.agent.poll_timeout()?;
+        if self.time.is_manual() {
+            // What is due already needs nobody to move the clock.
+            let is_due = deadline <= self.time.now().monotonic;
+            return is_due.then(|| self.time.instant(Duration::ZERO));
+        }
         Some(self.time.instant(deadline))
     }
 
@@ -295,7 +297,7 @@ impl Actor {
             let work = tokio::task::spawn_blocking(move || workshop.perform(&effect, &gathered));
             let result = work.await.unwrap_or_else(|error| {
                 tracing::error!(effect = name, %error, "broke off");
-                Err(EffectFailed(format!("{name} broke off")))
+                Err(EffectFailed::Lost(format!("{name} broke off")))
             });
             // The receiver lives as long as anything runs.
             let _ = finished.send((id, result));

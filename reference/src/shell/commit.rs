@@ -5,7 +5,7 @@
 //! and what was made, or comes too late, is deleted. What a copy needs to reach the disk is done
 //! when writers go on again, before the commit is answered.
 
-use super::effects::{Outcome, Workshop, failed};
+use super::effects::{Outcome, Workshop, failed, failed_by};
 use super::say;
 use crate::agent::{BackendRef, Completion, CopyOrder, EffectFailed};
 use crate::backend::{BackendSnapshot, CreateRequest, ShadowBackend, Watch};
@@ -54,7 +54,7 @@ impl Workshop {
         let synced = copied.and_then(|copies| {
             for copy in &copies {
                 let copy = copy.clone();
-                self.backend_within(move |backend| backend.sync(&copy).map_err(failed))?;
+                self.backend_within(move |backend| backend.sync(&copy).map_err(failed_by))?;
             }
             Ok(copies)
         });
@@ -217,7 +217,7 @@ impl Gathered {
             }
             Err(error) => {
                 tracing::warn!(source = %request.source_root.display(), %error, "not copied");
-                made.failure.get_or_insert_with(|| failed(error));
+                made.failure.get_or_insert_with(|| failed_by(error));
             }
         }
         made.finished += 1;

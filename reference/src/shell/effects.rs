@@ -4,7 +4,7 @@ use super::commit::Gathered;
 use super::leftovers::Leftovers;
 use super::time::Time;
 use crate::agent::{BackendRef, Completion, Effect, EffectFailed, ExposeOrder, State};
-use crate::backend::{BackendKind, BackendSnapshot, ShadowBackend};
+use crate::backend::{BackendError, BackendKind, BackendSnapshot, Operation, ShadowBackend};
 use crate::config::Trial;
 use crate::share::{Access, Descriptor, ExposedShare, Share, ShareTable};
 use crate::store::Store;
@@ -30,7 +30,15 @@ pub(super) struct Workshop {
 pub(super) type Outcome = Result<Completion, EffectFailed>;
 
 pub(super) fn failed(reason: impl std::fmt::Display) -> EffectFailed {
-    EffectFailed(reason.to_string())
+    EffectFailed::Failed(reason.to_string())
+}
+
+/// What a backend's error makes of an effect.
+pub(super) fn failed_by(error: BackendError) -> EffectFailed {
+    match error {
+        BackendError::Lost(_) => EffectFailed::Lost(error.to_string()),
+        _ => failed(error),
+    }
 }
 
 impl Workshop {
@@ -97,6 +105,8 @@ impl Workshop {
     /// clone first brings to the disk what was written so far; a copy reads it from wherever it is.
     fn prepare(&self, share_names: &[String]) -> Outcome {
         self.trial.step("prepare.begin");
+        let wait = self.trial.work(Operation::Prepare, || Ok(()));
+        wait.map_err(failed_by)?;
         for name in share_names {
             let share = self.base(name)?;
             if share.supports_shadow_copies().map_err(failed)? == BackendKind::Copy {
@@ -113,6 +123,8 @@ impl Workshop {
     /// MS-FSRVP 3.1.4.6: all shares, or none.
     fn expose(&self, orders: &[ExposeOrder]) -> Outcome {
         self.trial.step("expose.begin");
+        let wait = self.trial.work(Operation::Expose, || Ok(()));
+        wait.map_err(failed_by)?;
         for (index, order) in orders.iter().enumerate() {
             if let Err(error) = self.expose_first(order) {
                 for earlier in orders.iter().take(index + 1) {
@@ -197,7 +209,7 @@ impl Workshop {
         self.trial.step("seal.shares-closed");
         for copy in copies {
             let copy = snapshot(copy)?;
-            self.backend_within(move |backend| backend.seal(&copy).map_err(failed))?;
+            self.backend_within(move |backend| backend.seal(&copy).map_err(failed_by))?;
         }
         self.trial.step("seal.done");
         Ok(Completion::Done)
@@ -236,7 +248,7 @@ impl Workshop {
         let leftovers = Arc::clone(&self.leftovers);
         let deleted = self.backend_within(move |backend| {
             leftovers.set_under_way(copy.shadow_copy_id, true);
-            let deleted = backend.delete(&copy).map_err(failed);
+            let deleted = backend.delete(&copy).map_err(failed_by);
             leftovers.set_under_way(copy.shadow_copy_id, false);
             deleted
         });

@@ -118,7 +118,7 @@ impl Reference {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(config: Config) -> Result<Reference, StartError> {
-        let backend = backend(&config);
+        let backend = config.trial.backend(backend(&config));
         Reference::start_with(config, backend).await
     }
 

@@ -53,7 +53,7 @@ fn judged(expect: &Expectation, result: &StepResult, profile: Profile, known: &s
         ids: &BTreeMap::new(),
         replies: &BTreeMap::new(),
         fill: &str::to_owned,
-        now_ticks: &[],
+        now_ticks: 0,
     };
     judge(
         rules,
@@ -183,7 +183,7 @@ fn is_permitted_name(asked: &str, name: &str, wanted: OutValue) -> bool {
         ids: &BTreeMap::new(),
         replies: &BTreeMap::new(),
         fill: &str::to_owned,
-        now_ticks: &[],
+        now_ticks: 0,
     };
     let check = OutCheck {
         parameter: "ShadowCopyShareName".to_owned(),

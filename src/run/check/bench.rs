@@ -277,8 +277,10 @@ impl<'b> Worker<'b> {
             (None, Some(embedded)) => {
                 let time = Time::Ours {
                     move_clock: embedded.clock(),
+                    began: embedded.began(),
                     moved: embedded.moved(),
                     restart: embedded.restart(),
+                    backend: embedded.backend(),
                 };
                 ours = embedded.target();
                 (&ours, &self.bench.embedded.1, time)

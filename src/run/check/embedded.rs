@@ -2,11 +2,13 @@
 //! hand.
 
 use crate::case::{Account, Profile, RpcLevel, SecretText, SmbOptions, Target, Timers};
-use crate::drive::{MoveClock, Restart};
+use crate::case::{BackendStep, BackendWork};
+use crate::drive::{MoveClock, Restart, SteerBackend, now_ticks};
 use crate::run::serve;
 use fsrvp_reference::agent::Fault;
+use fsrvp_reference::backend::{self, FaultControl, Operation};
 use fsrvp_reference::config::{
-    AccessConfig, AccessRights, BackendChoice, Clock, Config, ShareConfig, UserConfig,
+    AccessConfig, AccessRights, BackendChoice, Clock, Config, ShareConfig, Trial, UserConfig,
 };
 use fsrvp_reference::shell::Reference;
 use std::collections::BTreeMap;
@@ -15,7 +17,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
@@ -54,10 +56,14 @@ pub(super) struct Embedded {
     server: Arc<Mutex<Option<Reference>>>,
     /// What it is started with, again and again.
     config: Arc<Config>,
-    /// How far its clock was moved, in milliseconds.
+    /// When it was started, in 100 ns since 1601.
+    began: Arc<AtomicI64>,
+    /// How far its clock was moved since, in milliseconds.
     moved_ms: Arc<AtomicU64>,
     /// Where it listens.
     port: Arc<AtomicU16>,
+    /// What its backend is made to do.
+    backend: FaultControl,
     target: Target,
     _root: TempDir,
 }
@@ -71,6 +77,8 @@ impl Embedded {
             .map_err(|error| format!("{}: {error}", root.path().display()))?;
         config.profile = serve::profile(profile.as_str())?;
         config.faults = faults.to_vec();
+        let backend = FaultControl::default();
+        config.trial = Trial::default().faults(backend.clone());
         let server = Reference::start(config.clone())
             .await
             .map_err(|error| error.to_string())?;
@@ -78,8 +86,10 @@ impl Embedded {
         Ok(Embedded {
             server: Arc::new(Mutex::new(Some(server))),
             config: Arc::new(config),
+            began: Arc::new(AtomicI64::new(now_ticks())),
             moved_ms: Arc::default(),
             port: Arc::new(AtomicU16::new(port)),
+            backend,
             target: target(profile, port, admin_password, plain_password),
             _root: root,
         })
@@ -113,12 +123,12 @@ impl Embedded {
     pub(super) fn restart(&self) -> Restart {
         let server = Arc::clone(&self.server);
         let config = Arc::clone(&self.config);
-        let moved_ms = Arc::clone(&self.moved_ms);
+        let (began, moved_ms) = (Arc::clone(&self.began), Arc::clone(&self.moved_ms));
         let port = Arc::clone(&self.port);
         Box::new(move || {
             let server = Arc::clone(&server);
             let config = Config::clone(&config);
-            let moved_ms = Arc::clone(&moved_ms);
+            let (began, moved_ms) = (Arc::clone(&began), Arc::clone(&moved_ms));
             let port = Arc::clone(&port);
             Box::pin(async move {
                 let mut server = server.lock().await;
@@ -128,6 +138,7 @@ impl Embedded {
                 let new = Reference::start(config)
                     .await
                     .map_err(|error| format!("the server did not start again: {error}"))?;
+                began.store(now_ticks(), Ordering::Relaxed);
                 moved_ms.store(0, Ordering::Relaxed);
                 let new_port = new.address().port();
                 port.store(new_port, Ordering::Relaxed);
@@ -135,6 +146,20 @@ impl Embedded {
                 Ok(new_port)
             })
         })
+    }
+
+    /// What makes its backend fail or wait.
+    pub(super) fn backend(&self) -> SteerBackend {
+        let control = self.backend.clone();
+        Box::new(move |work, step| {
+            let control = control.clone();
+            Box::pin(async move { steer(&control, work, step).await })
+        })
+    }
+
+    /// When the server was started, by its clock.
+    pub(super) fn began(&self) -> i64 {
+        self.began.load(Ordering::Relaxed)
     }
 
     /// How far the server's clock was moved.
@@ -146,6 +171,37 @@ impl Embedded {
     pub(super) fn features(profile: Profile) -> Target {
         target(profile, 0, String::new(), String::new())
     }
+}
+
+/// How long a call may take to reach the backend that it is to wait for.
+const REACHED_MAX: Duration = Duration::from_secs(20);
+
+async fn steer(control: &FaultControl, work: BackendWork, step: BackendStep) -> Result<(), String> {
+    let operation = match work {
+        BackendWork::Prepare => Operation::Prepare,
+        BackendWork::Commit => Operation::Create,
+        BackendWork::Expose => Operation::Expose,
+        BackendWork::Removal => Operation::Delete,
+    };
+    match step {
+        BackendStep::Works => control.clear(operation),
+        BackendStep::Fails => control.set(operation, backend::Fault::FailAlways),
+        BackendStep::IsLost => control.set(operation, backend::Fault::LoseNext(1)),
+        BackendStep::Blocks => control.set(operation, backend::Fault::Block),
+        BackendStep::IsReached => {
+            let control = control.clone();
+            let wait = move || control.is_blocked_within(operation, REACHED_MAX);
+            let reached = tokio::task::spawn_blocking(wait).await;
+            if !reached.is_ok_and(|reached| reached) {
+                let within = REACHED_MAX.as_secs();
+                return Err(format!(
+                    "{} was not reached within {within} s",
+                    work.as_str()
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn temporary_dir() -> std::io::Result<TempDir> {

@@ -147,8 +147,10 @@ impl Worker<'_> {
             (None, Some(embedded)) => {
                 let time = Time::Ours {
                     move_clock: embedded.clock(),
+                    began: embedded.began(),
                     moved: embedded.moved(),
                     restart: embedded.restart(),
+                    backend: embedded.backend(),
                 };
                 ours = embedded.target();
                 (&ours, time, Live::fresh(catalogue))

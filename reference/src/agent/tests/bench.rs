@@ -206,7 +206,7 @@ impl Bench {
         };
         let result = if fails {
             self.failed_to_remove |= kind(effect) == "remove";
-            Err(EffectFailed("the disk is on fire".to_owned()))
+            Err(EffectFailed::Failed("the disk is on fire".to_owned()))
         } else {
             self.perform(effect);
             Ok(done(effect))
