@@ -41,7 +41,7 @@ const REFERENCE: &[(&str, &[&str])] = &[
     ("tree", &[]),
     ("backend", &["tree"]),
     ("store", &["agent", "backend"]),
-    ("config", &["agent"]),
+    ("config", &["agent", "backend"]),
     ("users", &["config"]),
     ("share", &["agent", "backend", "tree"]),
     ("rpc", &["agent", "users"]),
