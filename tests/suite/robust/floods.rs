@@ -23,7 +23,8 @@ fn get_rich(raw: &mut Raw) {
 /// Those who come and say nothing, or half of something, keep nobody out: the oldest have to go.
 #[test]
 fn connections_that_do_not_log_on_make_room() {
-    let server = Server::with("limits = { before_logon_max = 32 }");
+    // So many do not come while one honest client logs on, however slow the machine.
+    let server = Server::with("limits = { before_logon_max = 128 }");
     beside(&server, || {
         let mut idle: Vec<Raw> = Vec::new();
         for number in 0..400_usize {
@@ -38,7 +39,7 @@ fn connections_that_do_not_log_on_make_room() {
             }
             idle.push(raw);
         }
-        for raw in idle.iter_mut().take(360) {
+        for raw in idle.iter_mut().take(264) {
             assert!(raw.is_ended(), "the oldest go");
         }
     });
