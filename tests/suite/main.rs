@@ -19,4 +19,5 @@ mod robust;
 mod server;
 mod tidy;
 mod timeline;
+mod trace;
 mod wrong;
