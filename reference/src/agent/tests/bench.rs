@@ -75,6 +75,9 @@ pub(super) struct Bench {
     pub(super) copies: BTreeSet<String>,
     /// Something could not be removed, so it may be there for good.
     pub(super) failed_to_remove: bool,
+    /// The store could not be told that a change which it has does not hold after all: until the
+    /// next change it is ahead of what is answered.
+    pub(super) failed_to_bring_back: bool,
     replies: Vec<(CallToken, Reply)>,
     last_token: u64,
 }
@@ -141,6 +144,7 @@ impl Bench {
                 .collect(),
             stored,
             failed_to_remove: false,
+            failed_to_bring_back: false,
             replies: Vec::new(),
             last_token: 0,
         }
@@ -206,6 +210,8 @@ impl Bench {
         };
         let result = if fails {
             self.failed_to_remove |= kind(effect) == "remove";
+            self.failed_to_bring_back |=
+                matches!(effect, Effect::Persist(state) if state == self.agent.state());
             Err(EffectFailed::Failed("the disk is on fire".to_owned()))
         } else {
             self.perform(effect);
