@@ -106,6 +106,33 @@ fn mistakes_are_named_with_their_line() {
             format!("{HEAD}{expect}[[step]]\nrestart = true\nname = \"x\"\n"),
             "name has no meaning in this kind of step",
         ),
+        (
+            format!("{HEAD}{expect}[[step]]\nbackend = \"fails\"\n"),
+            "backend wants at: prepare, commit, expose or removal",
+        ),
+        (
+            format!("{HEAD}{expect}[[step]]\nbackend = \"breaks\"\nat = \"commit\"\n"),
+            "line 7: unknown value breaks; the nearest known one is works",
+        ),
+        (
+            format!("{HEAD}{expect}[[step]]\nanswer = \"first\"\n"),
+            "no call first is in the background",
+        ),
+        (
+            format!("{HEAD}background = \"first\"\n"),
+            "no step takes the answer of the call first",
+        ),
+        (
+            format!(
+                "{HEAD}background = \"first\"\n[[step]]\ncall = \"GetSupportedVersion\"\n\
+                 background = \"first\"\n"
+            ),
+            "the answer of the call first was not taken yet",
+        ),
+        (
+            format!("{HEAD}background = \"first\"\n{expect}"),
+            "E_INVALIDARG (0x80070057) cannot come of this kind of step",
+        ),
     ] {
         let got = read(&text).expect_err(error);
         assert!(got.contains(error), "{error:?} is not in {got:?}");

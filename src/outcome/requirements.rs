@@ -243,13 +243,12 @@ fn why_not(outcomes: &[&Outcome]) -> String {
 }
 
 fn why_no_case(requirement: &Requirement) -> String {
-    let written = requirement
-        .exception
-        .as_ref()
-        .or(requirement.reason.as_ref());
-    match written {
-        Some(written) => format!("no case of this run judges it: {written}"),
-        None => "no case of this run judges it".to_owned(),
+    let no_case = "no case of this run judges it";
+    match (&requirement.exception, &requirement.reason) {
+        (Some(why), _) => format!("{no_case}: {why}"),
+        // That says nothing about cases, which may only not have been selected.
+        (None, Some(why)) => format!("{no_case}; why traffic alone cannot: {why}"),
+        (None, None) => no_case.to_owned(),
     }
 }
 
@@ -363,7 +362,11 @@ mod tests {
         assert_eq!(not_judged.reason, "t/a: it is so");
         let silent = of(&ledger, "FSRVP-1.9-01");
         assert_eq!(silent.verdict, None);
-        assert!(silent.reason.starts_with("no case of this run judges it: "));
+        assert!(
+            silent
+                .reason
+                .starts_with("no case of this run judges it; why traffic alone cannot: ")
+        );
     }
 
     #[test]

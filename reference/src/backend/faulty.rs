@@ -78,14 +78,7 @@ impl FaultControl {
 
     /// Returns once at least one call of `operation` waits in [`Fault::Block`].
     pub fn wait_until_blocked(&self, operation: Operation) {
-        let blocked = |state: &mut State| state.waiting.get(&operation).copied().unwrap_or(0) == 0;
-        let state = self.lock();
-        drop(
-            self.shared
-                .changed
-                .wait_while(state, blocked)
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        while !self.is_blocked_within(operation, Duration::from_secs(60)) {}
     }
 
     /// As [`FaultControl::wait_until_blocked`], for no longer than `bound`; tells whether one waits.

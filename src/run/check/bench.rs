@@ -275,15 +275,8 @@ impl<'b> Worker<'b> {
         let (target, known, time) = match (&self.bench.foreign, &self.embedded) {
             (Some((target, known)), _) => (target, known, Time::Theirs),
             (None, Some(embedded)) => {
-                let time = Time::Ours {
-                    move_clock: embedded.clock(),
-                    began: embedded.began(),
-                    moved: embedded.moved(),
-                    restart: embedded.restart(),
-                    backend: embedded.backend(),
-                };
                 ours = embedded.target();
-                (&ours, &self.bench.embedded.1, time)
+                (&ours, &self.bench.embedded.1, embedded.time())
             }
             (None, None) => return not_played(case, "the worker has no server"),
         };

@@ -3,7 +3,7 @@
 
 use crate::case::{Account, Profile, RpcLevel, SecretText, SmbOptions, Target, Timers};
 use crate::case::{BackendStep, BackendWork};
-use crate::drive::{MoveClock, Restart, SteerBackend, now_ticks};
+use crate::drive::{MoveClock, Restart, SteerBackend, Time, now_ticks};
 use crate::run::serve;
 use fsrvp_reference::agent::Fault;
 use fsrvp_reference::backend::{self, FaultControl, Operation};
@@ -103,6 +103,17 @@ impl Embedded {
         }
     }
 
+    /// Its time and its working, in the hand of whoever plays against it.
+    pub(super) fn time(&self) -> Time {
+        Time::Ours {
+            move_clock: self.clock(),
+            began: self.began.load(Ordering::Relaxed),
+            moved: Duration::from_millis(self.moved_ms.load(Ordering::Relaxed)),
+            restart: self.restart(),
+            backend: self.backend(),
+        }
+    }
+
     /// What moves the server's clock.
     pub(super) fn clock(&self) -> MoveClock {
         let server = Arc::clone(&self.server);
@@ -120,7 +131,7 @@ impl Embedded {
     }
 
     /// What stops the server and starts it again on its state, its clock at the beginning.
-    pub(super) fn restart(&self) -> Restart {
+    fn restart(&self) -> Restart {
         let server = Arc::clone(&self.server);
         let config = Arc::clone(&self.config);
         let (began, moved_ms) = (Arc::clone(&self.began), Arc::clone(&self.moved_ms));
@@ -149,22 +160,12 @@ impl Embedded {
     }
 
     /// What makes its backend fail or wait.
-    pub(super) fn backend(&self) -> SteerBackend {
+    fn backend(&self) -> SteerBackend {
         let control = self.backend.clone();
         Box::new(move |work, step| {
             let control = control.clone();
             Box::pin(async move { steer(&control, work, step).await })
         })
-    }
-
-    /// When the server was started, by its clock.
-    pub(super) fn began(&self) -> i64 {
-        self.began.load(Ordering::Relaxed)
-    }
-
-    /// How far the server's clock was moved.
-    pub(super) fn moved(&self) -> Duration {
-        Duration::from_millis(self.moved_ms.load(Ordering::Relaxed))
     }
 
     /// A target with the features that every embedded server has, for a list of cases.

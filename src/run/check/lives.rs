@@ -145,15 +145,8 @@ impl Worker<'_> {
                 (target, Time::Theirs, live)
             }
             (None, Some(embedded)) => {
-                let time = Time::Ours {
-                    move_clock: embedded.clock(),
-                    began: embedded.began(),
-                    moved: embedded.moved(),
-                    restart: embedded.restart(),
-                    backend: embedded.backend(),
-                };
                 ours = embedded.target();
-                (&ours, time, Live::fresh(catalogue))
+                (&ours, embedded.time(), Live::fresh(catalogue))
             }
             (None, None) => return Err(none("the worker has no server")),
         };
