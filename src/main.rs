@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fsrvp::capture::Timers;
 use fsrvp::report;
-use fsrvp::run::check::{self, CheckOptions};
+use fsrvp::run::check::{self, Archives, CheckOptions};
 use fsrvp::run::decode::{self, DecodeOptions};
 use fsrvp::run::diff;
 use fsrvp::run::explain;
@@ -76,6 +76,18 @@ struct CheckArguments {
     /// kept as a case file below fsrvp-failures, beside the file of --output or here.
     #[arg(long, value_name = "N")]
     lifecycles: Option<u64>,
+    /// The folder for the archives: one of each case that failed or could not be judged, with its
+    /// traffic, the keys for it, steps and log, and no password. Without it fsrvp-failures, beside the
+    /// file of --output or here.
+    #[arg(long, value_name = "DIR", conflicts_with = "no_archives")]
+    archives: Option<PathBuf>,
+    /// Keep no archive.
+    #[arg(long)]
+    no_archives: bool,
+    /// Write everything that travels in the run to this pcapng file, and the keys for it to NAME.keys.toml
+    /// beside it.
+    #[arg(long, value_name = "FILE")]
+    save_pcap: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -380,6 +392,12 @@ fn check(arguments: CheckArguments) -> Result<u8, String> {
         progress: io::stderr().is_terminal(),
         seed: arguments.seed,
         lifecycles: arguments.lifecycles,
+        archives: match (arguments.no_archives, arguments.archives) {
+            (true, _) => Archives::None,
+            (false, Some(folder)) => Archives::In(folder),
+            (false, None) => Archives::Beside,
+        },
+        save_pcap: arguments.save_pcap,
         faults: Vec::new(),
     };
     let mut out = io::stdout().lock();

@@ -1,11 +1,12 @@
 //! The cases of `cases/` as tests: one trial a case, named `conformance::<case id>`.
 //!
 //! Without more they are played against the embedded reference server, one for each thread. With
-//! `FSRVP_TARGET=FILE` they are played against the server of that target file, one at a time.
+//! `FSRVP_TARGET=FILE` they are played against the server of that target file, one at a time. With
+//! `FSRVP_ARCHIVES=DIR` each failure leaves an archive there.
 
 use fsrvp::outcome::{Outcome, Verdict};
 use fsrvp::report::{self, Detail};
-use fsrvp::run::check::{Bench, CheckOptions, Worker};
+use fsrvp::run::check::{Archives, Bench, CheckOptions, Worker};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +23,8 @@ fn main() -> ExitCode {
     let options = CheckOptions {
         target: std::env::var_os("FSRVP_TARGET").map(PathBuf::from),
         cases: Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/cases"))),
+        archives: std::env::var_os("FSRVP_ARCHIVES")
+            .map_or(Archives::None, |folder| Archives::In(PathBuf::from(folder))),
         ..CheckOptions::default()
     };
     // What is wrong with the target file must not look like a fault of the server.

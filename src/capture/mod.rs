@@ -1,4 +1,5 @@
-//! Capture files: pcap and pcapng, packet by packet, and the TCP segments in them.
+//! Capture files: pcap and pcapng, packet by packet, and the TCP segments in them; and pcapng files
+//! of connections that this program had itself.
 //!
 //! **Architectural invariants**
 //! - Hands segments to `flow` and knows nothing of what they mean.
@@ -10,6 +11,8 @@ mod fragments;
 pub mod link;
 pub mod manifest;
 mod resolution;
+mod write;
 
 pub use file::{CaptureError, CaptureReader, Packet, unpacked};
 pub use manifest::{ExpectedCall, Manifest, Timers};
+pub use write::CaptureWriter;

@@ -3,6 +3,7 @@
 use crate::case::known::KnownDeviations;
 use crate::case::{Case, file};
 use crate::requirement::{Catalogue, FileError, embedded};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -37,6 +38,8 @@ pub struct Library {
     pub catalogue: Catalogue,
     /// The cases, in the order of their ids.
     pub cases: Vec<Case>,
+    /// The text of each case, by its id.
+    texts: BTreeMap<String, String>,
     /// Whether the cases are other ones than those that are built in.
     is_custom: bool,
 }
@@ -88,6 +91,7 @@ impl Library {
         files: impl Iterator<Item = (String, String, String)>,
     ) -> Result<Library, LoadError> {
         let mut cases = Vec::new();
+        let mut texts = BTreeMap::new();
         for (name, file, text) in files {
             let Some(id) = name.strip_suffix(".toml") else {
                 continue;
@@ -97,14 +101,22 @@ impl Library {
                 .is_some_and(|(topic, _)| !NO_CASES.contains(&topic));
             if is_case {
                 cases.push(file::read(id, &file, &text, &catalogue)?);
+                texts.insert(id.to_owned(), text);
             }
         }
         cases.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(Library {
             catalogue,
             cases,
+            texts,
             is_custom: false,
         })
+    }
+
+    /// The text of a case's file.
+    #[must_use]
+    pub fn text_of(&self, case: &str) -> Option<&str> {
+        self.texts.get(case).map(String::as_str)
     }
 
     /// The case of one text, that refers to these requirements. `file` is its name in errors.

@@ -17,6 +17,7 @@ mod known;
 mod library;
 mod needs;
 mod target;
+mod target_text;
 
 pub use answer::{Answer, FileResult, OutCheck, OutValue, Wanted, fault_text};
 pub use backend::{BackendStep, BackendWork};

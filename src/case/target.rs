@@ -102,6 +102,18 @@ pub enum RpcLevel {
 }
 
 impl RpcLevel {
+    /// The word for it in a target file or a case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RpcLevel::None => "none",
+            RpcLevel::Connect => "connect",
+            RpcLevel::Packet => "packet",
+            RpcLevel::Integrity => "integrity",
+            RpcLevel::Privacy => "privacy",
+        }
+    }
+
     /// C706 13.1.2.1: the level's number on the wire; 0 where there is no authentication.
     #[must_use]
     pub fn number(self) -> u8 {

@@ -8,6 +8,7 @@ use crate::drive::judge::RpcAnswer;
 use crate::drive::limits::{ANSWER_MAX, CALL_MAX, FRAGMENT_BYTES_MAX, LOGON_LEGS_MAX};
 use crate::drive::logon::{Logon, random};
 use crate::drive::rpc::{BindStep, Binding, CallEnd, Rpc};
+use crate::drive::tape::{LogonKey, Tape};
 use crate::drive::verbs::FileJob;
 use fsrvp_wire::fsrvp::{Call, Opnum, PIPE, Reply};
 use fsrvp_wire::ndr::Representation;
@@ -54,8 +55,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects and logs on.
-    pub(crate) async fn connect(target: &Target, spec: &ClientSpec) -> Result<Client, DriveError> {
+    /// Connects and logs on; what travels goes to `tape`.
+    pub(crate) async fn connect(
+        target: &Target,
+        spec: &ClientSpec,
+        tape: &Tape,
+    ) -> Result<Client, DriveError> {
         let account = match (spec.user, &target.plain_user) {
             (User::Plain, Some(plain)) => plain.clone(),
             (User::Plain, None) => {
@@ -77,6 +82,7 @@ impl Client {
             spec.other_address,
             options.clone(),
             client_guid,
+            tape,
         )
         .await?;
         let mut client = Client {
@@ -146,7 +152,13 @@ impl Client {
                 let what = "the server demands encryption, which this client lacks".to_owned();
                 return Err(DriveError::Misbehaved { during, what });
             }
-            session.start_signing(logon.session_key()?.as_bytes())?;
+            let session_key = logon.session_key()?;
+            session.start_signing(session_key.as_bytes())?;
+            // Told before the check: whoever looks into a wrong signature needs the key.
+            self.connection.track.tape().logon(&LogonKey::Smb {
+                session_id: session.session_id,
+                session_key,
+            });
             return session.check_logon_answer(&answer);
         }
         let what = format!("no end after {LOGON_LEGS_MAX} legs");
@@ -182,6 +194,9 @@ impl Client {
                 BindStep::Done => break,
                 BindStep::Refused(reason) => return Ok(Err(reason)),
             }
+        }
+        if let Some(key) = rpc.take_logon_key() {
+            self.connection.track.tape().logon(&key);
         }
         self.pipe = Some(Pipe {
             tree_id,
@@ -254,6 +269,9 @@ impl Client {
         };
         let (tree_id, file_id) = (pipe.tree_id, pipe.file_id);
         let fragments = pipe.rpc.request(opnum.0, stub)?;
+        self.connection
+            .track
+            .mark(opnum.name().unwrap_or("an opnum without a method"));
         let mut fragment = self
             .transceive(tree_id, file_id, &fragments, CALL_MAX)
             .await?;

@@ -4,6 +4,7 @@ use crate::case::SmbOptions;
 use crate::drive::error::DriveError;
 use crate::drive::limits::{CONNECT_MAX, FRAME_BYTES_MAX};
 use crate::drive::session::{Incoming, Message, Session};
+use crate::drive::tape::{Tape, Track};
 use fsrvp_wire::nbss;
 use fsrvp_wire::smb2::{Body, NtStatus};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,6 +23,8 @@ const READ_BYTES: usize = 16 * 1024;
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// What passes on it, for whoever keeps that; ends behind the stream.
+    pub(crate) track: Track,
     /// What is spoken on it.
     pub(crate) session: Session,
 }
@@ -34,6 +37,7 @@ impl Connection {
         other_address: bool,
         options: SmbOptions,
         client_guid: Uuid,
+        tape: &Tape,
     ) -> Result<Connection, DriveError> {
         let address = format!("{host}:{port}");
         let fail = |source| DriveError::Connect {
@@ -57,9 +61,14 @@ impl Connection {
         };
         // Small messages go back and forth: waiting to fill a segment would only cost time.
         stream.set_nodelay(true).map_err(fail)?;
+        let ends = stream
+            .local_addr()
+            .and_then(|own| Ok((own, stream.peer_addr()?)));
+        let (client, server) = ends.map_err(fail)?;
         Ok(Connection {
             stream,
             buffer: Vec::new(),
+            track: Track::begin(tape, client, server),
             session: Session::new(options, client_guid),
         })
     }
@@ -110,10 +119,10 @@ impl Connection {
     ) -> Result<Message, DriveError> {
         let frame = nbss::emit(bytes)
             .ok_or_else(|| DriveError::Own(format!("{during}: the request is too long")))?;
-        self.stream
-            .write_all(&frame)
-            .await
-            .map_err(|source| io_error(during, source))?;
+        self.track.sent(&frame);
+        if let Err(source) = self.stream.write_all(&frame).await {
+            return Err(self.lost(during, source));
+        }
         loop {
             let message = self.next_message(during).await?;
             match self.session.handle_message(message_id, during, message)? {
@@ -137,12 +146,26 @@ impl Connection {
                 continue;
             }
             self.buffer.reserve(READ_BYTES);
+            let had = self.buffer.len();
             match self.stream.read_buf(&mut self.buffer).await {
-                Ok(0) => return Err(DriveError::Closed { during }),
-                Ok(_) => {}
-                Err(source) => return Err(io_error(during, source)),
+                Ok(0) => {
+                    self.track.left_by_server(false);
+                    return Err(DriveError::Closed { during });
+                }
+                Ok(_) => self
+                    .track
+                    .received(self.buffer.get(had..).unwrap_or_default()),
+                Err(source) => return Err(self.lost(during, source)),
             }
         }
+    }
+
+    fn lost(&mut self, during: &'static str, source: std::io::Error) -> DriveError {
+        let error = io_error(during, source);
+        if matches!(error, DriveError::Closed { .. }) {
+            self.track.left_by_server(true);
+        }
+        error
     }
 }
 

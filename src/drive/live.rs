@@ -9,6 +9,7 @@ use crate::drive::error::DriveError;
 use crate::drive::judge::RpcAnswer;
 use crate::drive::play::Time;
 use crate::drive::remains::{Remains, abort};
+use crate::drive::tape::Tape;
 use crate::drive::values::{IdSource, Values, build_call, fill};
 use crate::drive::verbs::FileJob;
 use crate::drive::wait;
@@ -28,14 +29,24 @@ const ALL_TIMERS_OUT: Duration = Duration::from_secs(1801);
 #[derive(Default)]
 pub struct Company {
     idle: Vec<(ClientSpec, Client)>,
+    tape: Tape,
 }
 
 impl Company {
+    /// Nobody yet; what travels between those who will join and the server goes to `tape`.
+    #[must_use]
+    pub fn on_tape(tape: &Tape) -> Company {
+        Company {
+            idle: Vec::new(),
+            tape: tape.clone(),
+        }
+    }
+
     async fn join(&mut self, target: &Target, spec: &ClientSpec) -> Result<Client, DriveError> {
         let place = self.idle.iter().position(|(other, _)| other == spec);
         match place {
             Some(place) => Ok(self.idle.swap_remove(place).1),
-            None => Client::connect(target, spec).await,
+            None => Client::connect(target, spec, &self.tape).await,
         }
     }
 }
@@ -103,6 +114,8 @@ impl<'a> LivePlayer<'a> {
         let mut broken = None;
         for (n, step) in life.steps.iter().enumerate() {
             let spec = life.clients.get(&step.client).cloned().unwrap_or_default();
+            let id = &life.id;
+            self.company.tape.step(|| format!("{id} step {}", n + 1));
             let played = self.step(&step.client, &spec, &step.action).await;
             let exchange = match played {
                 Ok(exchange) => exchange,
@@ -172,7 +185,7 @@ impl<'a> LivePlayer<'a> {
             }
             Action::Connect => {
                 self.clients.remove(name);
-                let client = Client::connect(self.target, spec).await?;
+                let client = Client::connect(self.target, spec, &self.company.tape).await?;
                 self.seat(name, client)?;
                 Ok(None)
             }

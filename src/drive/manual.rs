@@ -5,6 +5,7 @@ use crate::drive::client::Client;
 use crate::drive::error::DriveError;
 use crate::drive::files::{FileAnswer, Handle};
 use crate::drive::judge::RpcAnswer;
+use crate::drive::tape::Tape;
 use fsrvp_wire::fsrvp::{Call, Reply};
 use fsrvp_wire::smb2::create::{AccessMask, CreateDisposition, CreateOptions};
 
@@ -24,8 +25,7 @@ impl ManualClient {
     /// # Errors
     /// Nobody listens, or the logon fails.
     pub async fn connect(target: &Target) -> Result<ManualClient, DriveError> {
-        let spec = ClientSpec::default();
-        Client::connect(target, &spec).await.map(ManualClient)
+        Self::connect_as(target, &ClientSpec::default()).await
     }
 
     /// Connects as `spec` says, and logs on.
@@ -36,7 +36,8 @@ impl ManualClient {
         target: &Target,
         spec: &ClientSpec,
     ) -> Result<ManualClient, DriveError> {
-        Client::connect(target, spec).await.map(ManualClient)
+        let client = Client::connect(target, spec, &Tape::default()).await?;
+        Ok(ManualClient(client))
     }
 
     /// Closes the pipe, and then the connection; without this the connection just ends.

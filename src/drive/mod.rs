@@ -3,6 +3,7 @@
 //! **Architectural invariants**
 //! - What is said is made and read sans-IO (`session`, `rpc`, `logon`); `connection` moves the
 //!   bytes on tokio, `client` orders the conversation, [`Player`] plays a case.
+//! - Whoever wants to keep what travels is told by [`Tape`], byte by byte.
 //! - It shares only `wire` with the reference server: all session code is its own.
 //! - Every wait is bounded: `limits` holds the bounds of the conversation, `wait` the waits that a
 //!   foreign server's clock forces.
@@ -24,9 +25,11 @@ mod reach;
 mod remains;
 mod rpc;
 mod session;
+mod tape;
 mod values;
 mod verbs;
 mod wait;
+mod words;
 
 pub use clock::now_ticks;
 pub use error::DriveError;
@@ -35,4 +38,5 @@ pub use logon::WORKSTATION;
 pub use manual::{ManualClient, ManualFile};
 pub use play::{MoveClock, Player, Restart, SteerBackend, Time};
 pub use reach::reach;
+pub use tape::{LogonKey, Passing, Recorder, Tape};
 pub use values::IdSource;

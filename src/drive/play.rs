@@ -12,9 +12,11 @@ use crate::drive::error::DriveError;
 use crate::drive::files::Handle;
 use crate::drive::judge::{Facts, Judgement, RpcAnswer, Rules, StepResult, judge};
 use crate::drive::remains::Remains;
+use crate::drive::tape::Tape;
 use crate::drive::values::{IdSource, Values, build_call, fill, share_part};
 use crate::drive::verbs::FileJob;
 use crate::drive::wait;
+use crate::drive::words::{describe, describe_job};
 use crate::outcome::{Normaliser, Outcome, ShadowCopyOutcome, StepRecord, Verdict};
 use crate::requirement::Catalogue;
 use fsrvp_wire::fsrvp::{Call, Opnum, Reply};
@@ -74,6 +76,8 @@ pub struct Player<'a> {
     moved: Duration,
     /// Somebody wants the case to end: what it made is still taken away.
     interrupted: Arc<AtomicBool>,
+    /// Where everything goes that travels.
+    tape: Tape,
 }
 
 impl<'a> Player<'a> {
@@ -100,7 +104,15 @@ impl<'a> Player<'a> {
             began,
             moved,
             interrupted,
+            tape: Tape::default(),
         }
+    }
+
+    /// The same player; what travels goes to `tape`.
+    #[must_use]
+    pub fn on_tape(self, tape: &Tape) -> Player<'a> {
+        let tape = tape.clone();
+        Player { tape, ..self }
     }
 
     /// Plays `case`.
@@ -132,6 +144,8 @@ impl<'a> Player<'a> {
             ending.verdict = Verdict::Fail;
             ending.add(&what);
         }
+        self.tape
+            .step(|| format!("{} behind its last step", case.id));
         self.calm(case, &mut scene).await;
         let left = self.clean_up(case, &mut scene).await;
         if let Err(what) = left {
@@ -152,6 +166,7 @@ impl<'a> Player<'a> {
             message: ending.message,
             steps: ending.steps,
             shadow_copies: scene.shadow_copies(),
+            archive: None,
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -165,6 +180,7 @@ impl<'a> Player<'a> {
         scene: &mut Scene,
         ending: &mut Ending,
     ) -> bool {
+        self.tape.step(|| format!("{} step {n}", case.id));
         let (action, played) = match self.run_step(case, step, scene).await {
             Ok(played) => played,
             Err(why) => {
@@ -485,7 +501,7 @@ impl<'a> Player<'a> {
         }
         if !scene.clients.contains_key(name) {
             let spec = case.clients.get(name).cloned().unwrap_or_default();
-            let client = Client::connect(&self.target, &spec)
+            let client = Client::connect(&self.target, &spec, &self.tape)
                 .await
                 .map_err(|error| format!("client {name}: {error}"))?;
             scene.clients.insert(name.to_owned(), client);
@@ -512,7 +528,7 @@ impl<'a> Player<'a> {
         let is_ordinary = !case.clients.contains_key(crate::case::MAIN_CLIENT);
         let mut client = match scene.clients.remove(crate::case::MAIN_CLIENT) {
             Some(client) if is_ordinary => client,
-            _ => Client::connect(&self.target, &ClientSpec::default())
+            _ => Client::connect(&self.target, &ClientSpec::default(), &self.tape)
                 .await
                 .map_err(|error| error.to_string())?,
         };
@@ -633,47 +649,5 @@ fn rpc_result(answer: Result<RpcAnswer, DriveError>) -> StepResult {
         Ok(answer) => StepResult::Rpc(answer),
         Err(DriveError::BindRefused(why)) => StepResult::Bind(Err(why)),
         Err(error) => StepResult::Broken(error),
-    }
-}
-
-/// A call as a report shows it.
-fn describe(call: &Call) -> String {
-    let name = call.opnum().name().unwrap_or_default();
-    let what = match call {
-        Call::GetSupportedVersion(_) => String::new(),
-        Call::SetContext(r) => format!("{:?}", r.context),
-        Call::StartShadowCopySet(_) => String::new(),
-        Call::AddToShadowCopySet(r) => {
-            format!("set {} share {}", r.shadow_copy_set_id, r.share_name.text())
-        }
-        Call::CommitShadowCopySet(r) => format!("set {}", r.shadow_copy_set_id),
-        Call::ExposeShadowCopySet(r) => format!("set {}", r.shadow_copy_set_id),
-        Call::PrepareShadowCopySet(r) => format!("set {}", r.shadow_copy_set_id),
-        Call::RecoveryCompleteShadowCopySet(r) => format!("set {}", r.shadow_copy_set_id),
-        Call::AbortShadowCopySet(r) => format!("set {}", r.shadow_copy_set_id),
-        Call::IsPathSupported(r) => r.share_name.text(),
-        Call::IsPathShadowCopied(r) => r.share_name.text(),
-        Call::GetShareMapping(r) => format!(
-            "set {} copy {} share {} level {}",
-            r.shadow_copy_set_id,
-            r.shadow_copy_id,
-            r.share_name.text(),
-            r.level
-        ),
-        Call::DeleteShareMapping(r) => format!(
-            "set {} copy {} share {}",
-            r.shadow_copy_set_id,
-            r.shadow_copy_id,
-            r.share_name.text()
-        ),
-    };
-    format!("{name} {what}").trim_end().to_owned()
-}
-
-fn describe_job(job: &FileJob) -> String {
-    let verb = format!("{:?}", job.verb).to_lowercase();
-    match job.name.as_str() {
-        "" => format!("{verb} share {}", job.share),
-        name => format!("{verb} {name} on share {}", job.share),
     }
 }

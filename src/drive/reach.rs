@@ -4,14 +4,15 @@ use crate::case::{ClientSpec, FileResult, Target, User};
 use crate::drive::client::Client;
 use crate::drive::error::DriveError;
 use crate::drive::remains::release_context;
+use crate::drive::tape::Tape;
 
 /// Tries everything that the target file promises, before any case is played: a typing slip there
-/// must not look like a fault of the server.
+/// must not look like a fault of the server. What travels goes to `tape`.
 ///
 /// # Errors
 /// A server that is not there, that refuses a logon or the pipe, or that lacks a share.
-pub async fn reach(target: &Target) -> Result<(), DriveError> {
-    let mut client = Client::connect(target, &ClientSpec::default()).await?;
+pub async fn reach(target: &Target, tape: &Tape) -> Result<(), DriveError> {
+    let mut client = Client::connect(target, &ClientSpec::default(), tape).await?;
     client.bind().await?.map_err(DriveError::BindRefused)?;
     let named = [
         ("shares", target.shares.as_slice()),
@@ -36,7 +37,7 @@ pub async fn reach(target: &Target) -> Result<(), DriveError> {
             user: User::Plain,
             ..ClientSpec::default()
         };
-        Client::connect(target, &plain).await?;
+        Client::connect(target, &plain, tape).await?;
     }
     // A run that was broken off may have left its context behind, which would count as a retry.
     release_context(&mut client).await

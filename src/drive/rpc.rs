@@ -8,6 +8,7 @@ use crate::case::RpcLevel;
 use crate::drive::error::DriveError;
 use crate::drive::limits::{FRAGMENT_BYTES_MAX, STUB_BYTES_MAX};
 use crate::drive::logon::Logon;
+use crate::drive::tape::LogonKey;
 use fsrvp_wire::fsrvp::{INTERFACE, INTERFACE_VERSION};
 use fsrvp_wire::rpce::{
     Assembler, Auth3, AuthLevel, AuthType, Bind, BindAck, Body, ContextElement, Header, NDR32, Pdu,
@@ -73,6 +74,7 @@ pub(crate) enum CallEnd {
 pub(crate) struct Rpc {
     binding: Binding,
     logon: Option<Logon>,
+    logon_key: Option<LogonKey>,
     security: Option<RpcSecurity>,
     next_call_id: u32,
     max_xmit_frag: u16,
@@ -85,6 +87,7 @@ impl Rpc {
         Rpc {
             binding,
             logon,
+            logon_key: None,
             security: None,
             next_call_id: 1,
             max_xmit_frag: FRAGMENT_BYTES_MAX,
@@ -172,12 +175,18 @@ impl Rpc {
             }
         };
         if let Some(logon) = self.logon.take() {
+            self.logon_key = logon.rpc_key();
             let (auth_type, auth_level) = (self.binding.auth_type(), self.binding.auth_level());
             let context = logon.into_context()?;
             let security = RpcSecurity::new(context, auth_type, auth_level, AUTH_CONTEXT);
             self.security = Some(security);
         }
         Ok(step)
+    }
+
+    /// The key of the bind's logon, once.
+    pub(crate) fn take_logon_key(&mut self) -> Option<LogonKey> {
+        self.logon_key.take()
     }
 
     /// The fragments of a request.

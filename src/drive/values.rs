@@ -36,9 +36,14 @@ impl IdSource {
             .into_uuid()
     }
 
-    /// A source of its own for the next case.
-    pub fn next_source(&mut self) -> IdSource {
-        IdSource::new(self.next_number())
+    /// The ids of one case in a run of this seed, whatever was played before it: FNV-1a of its id
+    /// says where in the sequence they begin.
+    #[must_use]
+    pub fn of_case(seed: u64, case: &str) -> IdSource {
+        let hash = case.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        });
+        IdSource::new(seed ^ hash)
     }
 
     fn next_number(&mut self) -> u64 {

@@ -1,7 +1,7 @@
 //! The keys that a user hands in: passwords, hashes and session keys.
 
 use fsrvp_wire::auth::ntlm::NtHash;
-use fsrvp_wire::security::{Cipher, SecretKey, SigningAlgorithm};
+use fsrvp_wire::security::{Cipher, Secret, SecretKey, SigningAlgorithm};
 use std::collections::HashMap;
 
 /// A user whose NTLM logons can be opened.
@@ -11,6 +11,16 @@ pub struct UserKey {
     pub name: String,
     /// The hash of the password.
     pub nt_hash: NtHash,
+}
+
+/// What is known of one NTLM logon: its key alone, which opens nothing else.
+#[derive(Debug, Clone)]
+pub struct NtlmLogonKey {
+    /// MS-NLMP 3.3.2: the first 16 bytes of the response in its AUTHENTICATE_MESSAGE, by which it is
+    /// told from all others.
+    pub proof: [u8; 16],
+    /// The exported session key.
+    pub session_key: Secret<16>,
 }
 
 /// What is known of one SMB session: the key of its logon, or keys that follow from it.
@@ -36,6 +46,7 @@ pub struct SmbSessionKey {
 #[derive(Debug, Clone, Default)]
 pub struct KeyRing {
     users: Vec<UserKey>,
+    logons: HashMap<[u8; 16], Secret<16>>,
     /// By session id. There may be several of one: a server that was started again may have given
     /// an id once more.
     sessions: HashMap<u64, Vec<SmbSessionKey>>,
@@ -51,18 +62,32 @@ impl KeyRing {
         }
         KeyRing {
             users,
+            logons: HashMap::new(),
             sessions: by_id,
         }
+    }
+
+    /// The same keys, and those of these logons.
+    #[must_use]
+    pub fn with_logons(mut self, logons: impl IntoIterator<Item = NtlmLogonKey>) -> Self {
+        let pairs = logons.into_iter().map(|key| (key.proof, key.session_key));
+        self.logons.extend(pairs);
+        self
     }
 
     /// Whether there is no key at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.users.is_empty() && self.sessions.is_empty()
+        self.users.is_empty() && self.logons.is_empty() && self.sessions.is_empty()
     }
 
     pub(super) fn hashes(&self) -> impl Iterator<Item = &NtHash> {
         self.users.iter().map(|user| &user.nt_hash)
+    }
+
+    /// The key of the logon with this proof.
+    pub(super) fn logon_of(&self, proof: &[u8; 16]) -> Option<Secret<16>> {
+        self.logons.get(proof).cloned()
     }
 
     /// The entries for a session id.

@@ -69,7 +69,13 @@ impl Logon {
                 let message = ChallengeMessage::parse(message).ok();
                 self.challenge = message.as_ref().map(WitnessedChallenge::from);
             }
-            AUTHENTICATE => return self.challenge.take()?.open(message, keys.hashes()).ok(),
+            AUTHENTICATE => {
+                let challenge = self.challenge.take()?;
+                let by_key = challenge.open_with_key(message, |proof| keys.logon_of(proof));
+                return by_key
+                    .or_else(|_| challenge.open(message, keys.hashes()))
+                    .ok();
+            }
             _ => {}
         }
         None

@@ -31,7 +31,7 @@ pub use exchange::{
     Answer, BadSignature, Direction, Evidence, Exchange, Gap, GapLayer, GapReason, Link, Request,
     Signed, SmbProtection,
 };
-pub use keys::{KeyRing, SmbSessionKey, UserKey};
+pub use keys::{KeyRing, NtlmLogonKey, SmbSessionKey, UserKey};
 pub use listing::{Listed, Part, RpcExchange, Smb2Exchange};
 pub use output::{Counters, Event};
 pub use segment::Segment;

@@ -2,7 +2,7 @@
 
 use crate::case::{
     Action, Answer, CallTemplate, Case, ClientSpec, Expectation, FileResult, FileTemplate,
-    FileVerb, IdRef, MAIN_CLIENT, OutCheck, OutValue, Place, RpcLevel, Step, User, Wanted,
+    FileVerb, IdRef, MAIN_CLIENT, OutCheck, OutValue, Place, Step, User, Wanted,
 };
 use fsrvp_wire::fsrvp::{Hresult, Opnum};
 use std::fmt::Write as _;
@@ -34,14 +34,7 @@ fn client(spec: &ClientSpec) -> String {
         text += "user = \"plain\"\n";
     }
     if let Some(level) = spec.rpc {
-        let word = match level {
-            RpcLevel::None => "none",
-            RpcLevel::Connect => "connect",
-            RpcLevel::Packet => "packet",
-            RpcLevel::Integrity => "integrity",
-            RpcLevel::Privacy => "privacy",
-        };
-        let _ = writeln!(text, "rpc = \"{word}\"");
+        let _ = writeln!(text, "rpc = \"{}\"", level.as_str());
     }
     if spec.raw_ntlm {
         text += "raw_ntlm = true\n";

@@ -183,6 +183,9 @@ pub struct Outcome {
     pub steps: Vec<StepRecord>,
     /// The shadow copies that were made.
     pub shadow_copies: Vec<ShadowCopyOutcome>,
+    /// Where the archive lies with everything about it, if one was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<String>,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
 }
@@ -207,6 +210,7 @@ impl Outcome {
             message: message.into(),
             steps: Vec::new(),
             shadow_copies: Vec::new(),
+            archive: None,
             duration_ms: 0,
         }
     }

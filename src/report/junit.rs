@@ -51,6 +51,14 @@ fn test_case(outcome: &Outcome, counts: bool) -> TestCase {
 
 /// What was expected and what came, where something was judged, and what is said of it.
 fn story(outcome: &Outcome) -> String {
+    let mut story = judged(outcome);
+    if let Some(archive) = &outcome.archive {
+        story += &format!("\narchive {archive}");
+    }
+    story
+}
+
+fn judged(outcome: &Outcome) -> String {
     if outcome.expected.is_empty() {
         return outcome.message.clone();
     }

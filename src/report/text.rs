@@ -154,6 +154,9 @@ fn head(outcome: &Outcome, catalogue: &Catalogue) -> String {
     for line in outcome.message.lines() {
         let _ = writeln!(out, "             {line}");
     }
+    if let Some(archive) = &outcome.archive {
+        let _ = writeln!(out, "             archive  {archive}");
+    }
     out
 }
 

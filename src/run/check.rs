@@ -1,5 +1,6 @@
 //! `fsrvp check`: plays cases against a server and says what came of them.
 
+mod archive;
 mod bench;
 mod embedded;
 mod gone;
@@ -7,6 +8,7 @@ mod keep;
 mod lives;
 mod progress;
 
+pub use archive::Archives;
 pub use bench::{Bench, Worker};
 pub use lives::Failure;
 
@@ -54,6 +56,10 @@ pub struct CheckOptions {
     /// How many generated lifecycles are played after the cases. When nobody says: 1,000 against
     /// the embedded server where all cases are played, otherwise none.
     pub lifecycles: Option<u64>,
+    /// Where an archive of each failure goes.
+    pub archives: Archives,
+    /// A pcapng file for everything that travels.
+    pub save_pcap: Option<PathBuf>,
     /// What the embedded server does wrong on purpose, so that it can be seen to be caught.
     pub faults: Vec<Fault>,
 }
@@ -100,6 +106,14 @@ pub enum CheckError {
         /// Why.
         source: io::Error,
     },
+    /// The capture of the run could not be written.
+    #[error("{path}: {source}; give another --save-pcap")]
+    Capture {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
     /// The runtime did not start.
     #[error("no runtime: {0}")]
     Runtime(io::Error),
@@ -110,7 +124,7 @@ pub enum CheckError {
 /// # Errors
 /// What kept it from running; a server that deviates is no error but an exit status.
 pub fn check(options: &CheckOptions, out: &mut dyn Write) -> Result<ExitStatus, CheckError> {
-    let bench = Bench::new(options)?;
+    let mut bench = Bench::new(options)?;
     let filter = Filter::new(&options.filters);
     let selected: Vec<usize> = bench
         .cases()
@@ -126,6 +140,9 @@ pub fn check(options: &CheckOptions, out: &mut dyn Write) -> Result<ExitStatus, 
         let text = list(&bench, &selected);
         write_report(options, out, &text)?;
         return Ok(ExitStatus::AsExpected);
+    }
+    if let Some(path) = &options.save_pcap {
+        bench.save_run(path)?;
     }
     bench.reach()?;
     try_output(options)?;
@@ -144,6 +161,7 @@ pub fn check(options: &CheckOptions, out: &mut dyn Write) -> Result<ExitStatus, 
         let played = play_all(&bench, &selected, lives, options)?;
         keep_failures(&bench, played, options)?
     };
+    bench.finish_run()?;
     let survey = (lives > 0).then_some(Lifecycles {
         seed: bench.seed(),
         ..played.survey

@@ -24,7 +24,10 @@ pub struct Explanation {
 pub fn explain(words: &[String]) -> Result<Explanation, LoadError> {
     let library = Library::built_in()?;
     let known = known_deviations(&library)?;
-    let book = Book { library, known };
+    let book = Book {
+        library: &library,
+        known,
+    };
     let mut explanation = Explanation::default();
     for word in words {
         match book.paragraph(word) {
@@ -38,6 +41,15 @@ pub fn explain(words: &[String]) -> Result<Explanation, LoadError> {
         }
     }
     Ok(explanation)
+}
+
+/// Explains a case of `library`.
+///
+/// # Errors
+/// A built-in list of known deviations that the cases do not go with.
+pub(crate) fn case(library: &Library, case: &Case) -> Result<String, LoadError> {
+    let known = known_deviations(library)?;
+    Ok(Book { library, known }.case(case))
 }
 
 /// The built-in lists of known deviations, by the names of their targets.
@@ -56,13 +68,13 @@ fn known_deviations(library: &Library) -> Result<Vec<(String, Vec<Deviation>)>, 
 }
 
 /// All that is built in.
-struct Book {
-    library: Library,
+struct Book<'l> {
+    library: &'l Library,
     known: Vec<(String, Vec<Deviation>)>,
 }
 
 /// A writer to a string never fails: the results of `writeln!` are dropped below.
-impl Book {
+impl Book<'_> {
     fn paragraph(&self, word: &str) -> Option<String> {
         let mut requirements = self.library.catalogue.iter();
         let requirement = requirements.find(|known| known.id.0.eq_ignore_ascii_case(word));

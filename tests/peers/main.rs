@@ -3,6 +3,7 @@
 //! A trial whose program is not on this machine is ignored with its reason; `scripts/test` says
 //! what to install.
 
+mod archive;
 mod blackbox;
 mod campaign;
 mod judge_client;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     trials.extend(matrix::trials());
     trials.extend(representations::trials());
     trials.extend(report::trials());
+    trials.extend(archive::trials());
     trials.extend(blackbox::trials());
     trials.extend(campaign::trials());
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -4,7 +4,9 @@
 use fsrvp::capture::link::Decapsulator;
 use fsrvp::capture::{CaptureReader, ExpectedCall, Manifest};
 use fsrvp::flow::tcp::Stamp;
-use fsrvp::flow::{Answer, Direction, Dissector, Event, Exchange, GapReason, Request, StreamId};
+use fsrvp::flow::{
+    Answer, Direction, Dissector, Event, Exchange, GapReason, KeyRing, Request, StreamId,
+};
 use fsrvp::run::decode::{DecodeError, DecodeOptions, Format, decode};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -190,6 +192,34 @@ pub(super) fn events_from(mut dissector: Dissector, packets: &[Vec<u8>]) -> Vec<
     dissector.finish();
     events.extend(std::iter::from_fn(|| dissector.poll_event()));
     events
+}
+
+/// The exchanges of a capture, in the order of their requests.
+pub(super) fn exchanges(file: &[u8], keys: KeyRing) -> Vec<(Request, Answer)> {
+    let mut reader = CaptureReader::new(file).expect("a capture");
+    let mut decapsulator = Decapsulator::new();
+    let mut dissector = Dissector::with_keys(keys);
+    while let Some(packet) = reader.next_packet() {
+        let packet = packet.expect("a packet");
+        let stamp = Stamp {
+            frame: packet.frame,
+            time: packet.time.expect("a time"),
+        };
+        let length = packet.original_len;
+        let segment = decapsulator.segment(packet.link, packet.data, length, stamp);
+        dissector.handle_segment(&segment.expect("TCP alone"));
+    }
+    dissector.finish();
+    let events = std::iter::from_fn(|| dissector.poll_event());
+    let mut exchanges: Vec<Exchange> = events
+        .filter_map(|event| match event {
+            Event::Exchange(exchange) => Some(*exchange),
+            _ => None,
+        })
+        .collect();
+    exchanges.sort_by_key(|exchange| exchange.request_evidence.frames.first().copied());
+    let pairs = exchanges.into_iter().map(|one| (one.request, one.answer));
+    pairs.collect()
 }
 
 /// A call without its frames and times.

@@ -42,9 +42,12 @@ fn a_server_that_dies_is_a_failure_and_the_rest_is_not_tried() {
         &format!("port = {}", of_server.port()),
         &format!("port = {port}"),
     );
+    let kept = tempfile::tempdir().expect("a directory");
     let dying = thread::spawn(move || mortal(listener, of_server, 8));
     let run = Command::new(env!("CARGO_BIN_EXE_fsrvp"))
-        .args(["check", "is-path-supported,set-context", "--target"])
+        .args(["check", "is-path-supported,set-context", "--archives"])
+        .arg(kept.path())
+        .arg("--target")
         .arg(target)
         .output()
         .expect("the binary runs");
@@ -58,5 +61,16 @@ fn a_server_that_dies_is_a_failure_and_the_rest_is_not_tried() {
     );
     assert!(text.matches("  server gone since ").count() > 5, "{text}");
     assert!(text.contains(" pass, 1 fail, "), "{text}");
+    // Of what was not tried nothing is kept.
+    let archives: Vec<_> = std::fs::read_dir(kept.path()).expect("readable").collect();
+    let [Ok(archive)] = archives.as_slice() else {
+        panic!("{archives:?}\n{text}");
+    };
+    let shown = format!("archive  {}", archive.path().display());
+    assert!(text.contains(&shown), "{text}");
+    let files = crate::archive::unzipped(&archive.path());
+    assert!(String::from_utf8_lossy(&files["steps.txt"]).contains("server gone"));
+    let ends = crate::archive::ends(&files["traffic.pcapng"]);
+    assert!(ends.contains(&port), "{ends:?}");
     dying.join().expect("it died as it should");
 }

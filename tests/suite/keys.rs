@@ -369,6 +369,17 @@ fn a_mistake_in_a_keys_file_is_named_with_its_line_and_no_secret_is_shown() {
             "line 3: nt_hash is not 32 hexadecimal digits",
         ),
         (
+            "[[ntlm_logon]]\nproof = \"3d\"\nsession_key = \"00\"\n",
+            "line 2: proof is not 32 hexadecimal digits",
+        ),
+        (
+            &format!(
+                "[[ntlm_logon]]\nproof = \"{:032}\"\nsession_key = \"Geheim1\"\n",
+                0
+            ),
+            "line 3: session_key is not 32 hexadecimal digits",
+        ),
+        (
             "[[smb_session]]\nsession_id = \"3d\"\n",
             "line 2: session_id is not the 16 hexadecimal digits",
         ),

@@ -1,5 +1,6 @@
 //! House rules, traceability, the command line and the decoder, as ordinary tests.
 
+mod archive;
 mod cli;
 mod decode;
 mod diff;

@@ -30,6 +30,7 @@ fn case(outcome: &Outcome, is_failure: bool) -> Markup {
                 p { "Permitted: " (any_of(&outcome.expected)) ". Came: " (named(&outcome.actual)) "." }
             }
             @if !outcome.message.is_empty() { p class="told" { (outcome.message) } }
+            @if let Some(archive) = &outcome.archive { p { "archive " code { (archive) } } }
             @if let Some(observed) = &outcome.observed { p { "Observed: " (observed) "." } }
             @if outcome.steps.is_empty() { p { "No step was played." } } @else { (steps(outcome)) }
             @if !outcome.shadow_copies.is_empty() { (copies(&outcome.shadow_copies)) }

@@ -1,16 +1,18 @@
 //! What a run of cases needs: the cases, the target, and workers that play one after the other.
 
-use crate::case::{Case, KnownDeviations, Library, Profile, Target};
-use crate::drive::{Company, DriveError, IdSource, Player, Time, reach};
+use crate::case::{Case, KnownDeviations, Library, Profile, Target, Timers};
+use crate::drive::{Company, DriveError, IdSource, Player, Tape, Time, reach};
 use crate::outcome::{Outcome, TargetName, Verdict};
 use crate::requirement::Catalogue;
+use crate::run::check::archive::{Log, RunCapture, SharedCapture, Story, Traffic, keys_head};
 use crate::run::check::embedded::{self, Embedded};
 use crate::run::check::gone::Watch;
 use crate::run::check::{CheckError, CheckOptions};
 use fsrvp_reference::agent::Fault;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{env, fs, io};
 use tokio::runtime::Runtime;
@@ -32,6 +34,14 @@ pub struct Bench {
     pub(super) interrupted: Arc<AtomicBool>,
     /// What the embedded servers do wrong on purpose.
     pub(super) faults: Vec<Fault>,
+    /// Whether `non-strict` is a failure.
+    pub(super) strict: bool,
+    /// The folder for the archives of failures.
+    pub(super) archives: Option<PathBuf>,
+    /// The options that another run wants to play the same.
+    pub(super) again: String,
+    /// The capture of everything.
+    run: Option<SharedCapture>,
 }
 
 impl Bench {
@@ -70,7 +80,48 @@ impl Bench {
             seed,
             interrupted: Arc::default(),
             faults: options.faults.clone(),
+            strict: options.strict,
+            archives: options.archives.folder(options.output.as_deref()),
+            again: again(options, seed),
+            run: None,
         })
+    }
+
+    /// From now on everything that travels goes to this pcapng file, and the keys beside it.
+    ///
+    /// # Errors
+    /// The files cannot be made.
+    pub(super) fn save_run(&mut self, path: &Path) -> Result<(), CheckError> {
+        let timers = self
+            .foreign
+            .as_ref()
+            .map_or(Timers::Ours, |(t, _)| t.timers);
+        let capture = RunCapture::create(path, &keys_head(timers))?;
+        self.run = Some(Arc::new(Mutex::new(capture)));
+        Ok(())
+    }
+
+    /// Nothing travels any more: the capture is written to its end.
+    ///
+    /// # Errors
+    /// What kept it from being written, then or before.
+    pub(super) fn finish_run(&self) -> Result<(), CheckError> {
+        match self.run.as_ref().map(|run| run.lock()) {
+            Some(Ok(mut run)) => run.finish(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Traffic of this bench, and the tape that leads to it.
+    fn traffic(&self, keeps: bool) -> (Arc<Mutex<Traffic>>, Tape) {
+        let traffic = Traffic::new(keeps, self.run.clone());
+        let is_wanted = traffic.is_wanted();
+        let traffic = Arc::new(Mutex::new(traffic));
+        let tape = match is_wanted {
+            true => Tape::new(Arc::clone(&traffic) as _),
+            false => Tape::default(),
+        };
+        (traffic, tape)
     }
 
     /// The same cases against embedded servers with these faults.
@@ -83,6 +134,10 @@ impl Bench {
             seed: self.seed,
             interrupted: Arc::default(),
             faults: faults.to_vec(),
+            strict: self.strict,
+            archives: None,
+            again: self.again.clone(),
+            run: None,
         }
     }
 
@@ -159,8 +214,9 @@ impl Bench {
         let Some((target, _)) = &self.foreign else {
             return Ok(());
         };
-        let runtime = runtime()?;
-        runtime.block_on(reach(target)).map_err(|source| {
+        let runtime = runtime(None)?;
+        let (_, tape) = self.traffic(false);
+        runtime.block_on(reach(target, &tape)).map_err(|source| {
             let remedy = match &source {
                 DriveError::Connect { .. } => {
                     "start the server, or set host and port of the target"
@@ -190,11 +246,27 @@ fn embedded_profile(
     Ok((profile, known))
 }
 
-fn runtime() -> Result<Runtime, CheckError> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(CheckError::Runtime)
+/// What a shell wants to be told, so that the same is played.
+fn again(options: &CheckOptions, seed: u64) -> String {
+    let mut text = format!(" --seed {seed}");
+    for (name, path) in [("target", &options.target), ("cases", &options.cases)] {
+        if let Some(path) = path {
+            let _ = write!(text, " --{name} '{}'", path.display());
+        }
+    }
+    if let Some(profile) = &options.profile {
+        let _ = write!(text, " --profile {profile}");
+    }
+    text
+}
+
+/// A runtime; `log` listens to its further threads.
+fn runtime(log: Option<&Log>) -> Result<Runtime, CheckError> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    if let Some(log) = log.cloned() {
+        builder.on_thread_start(move || log.listen_always());
+    }
+    builder.enable_all().build().map_err(CheckError::Runtime)
 }
 
 fn random_seed() -> io::Result<u64> {
@@ -221,8 +293,14 @@ pub struct Worker<'b> {
     pub(super) embedded: Option<Embedded>,
     pub(super) runtime: Runtime,
     pub(super) bench: &'b Bench,
-    ids: IdSource,
     watch: Watch,
+    /// What travels while a case is played.
+    pub(super) traffic: Arc<Mutex<Traffic>>,
+    pub(super) tape: Tape,
+    /// Where it goes while lifecycles are played: nobody looks at most of them again.
+    lives_tape: Tape,
+    /// What the embedded server logs meanwhile.
+    pub(super) log: Option<Log>,
 }
 
 impl<'b> Worker<'b> {
@@ -231,7 +309,9 @@ impl<'b> Worker<'b> {
     /// # Errors
     /// When the embedded server does not start.
     pub fn start(bench: &'b Bench) -> Result<Worker<'b>, CheckError> {
-        let runtime = runtime()?;
+        let keeps = bench.archives.is_some();
+        let log = (keeps && bench.foreign.is_none()).then(Log::new);
+        let runtime = runtime(log.as_ref())?;
         let embedded = match &bench.foreign {
             Some(_) => None,
             None => Some(
@@ -240,21 +320,56 @@ impl<'b> Worker<'b> {
                     .map_err(CheckError::Embedded)?,
             ),
         };
+        let (traffic, tape) = bench.traffic(keeps);
+        let (_, lives_tape) = bench.traffic(false);
         Ok(Worker {
-            company: Company::default(),
+            company: Company::on_tape(&lives_tape),
             embedded,
             runtime,
             bench,
-            ids: IdSource::new(bench.seed),
             watch: Watch::default(),
+            traffic,
+            tape,
+            lives_tape,
+            log,
         })
     }
 
     /// Plays one case.
     pub fn play(&mut self, case: &Case) -> Outcome {
-        Outcome {
+        self.forget();
+        let mut outcome = Outcome {
             title: case.title.clone(),
             ..self.play_or_say_why(case)
+        };
+        let story = Story {
+            case,
+            text: self.bench.library.text_of(&case.id),
+            again: &format!("fsrvp check {}{}", case.id, self.bench.again),
+        };
+        self.archive(&mut outcome, &story);
+        outcome
+    }
+
+    /// Plays one case; nobody keeps what travels and is logged.
+    pub(super) fn play_unheard(&mut self, case: &Case) -> Outcome {
+        let lives_tape = self.lives_tape.clone();
+        let (tape, log) = (
+            std::mem::replace(&mut self.tape, lives_tape),
+            self.log.take(),
+        );
+        let outcome = self.play_or_say_why(case);
+        (self.tape, self.log) = (tape, log);
+        outcome
+    }
+
+    /// Lets go of what travelled and was logged.
+    pub(super) fn forget(&self) {
+        if let Ok(mut traffic) = self.traffic.lock() {
+            traffic.clear();
+        }
+        if let Some(log) = &self.log {
+            log.clear();
         }
     }
 
@@ -285,15 +400,18 @@ impl<'b> Worker<'b> {
             known,
             self.bench.catalogue(),
             time,
-            self.ids.next_source(),
+            IdSource::of_case(self.bench.seed, &case.id),
             Arc::clone(&self.bench.interrupted),
-        );
+        )
+        .on_tape(&self.tape);
+        let listening = self.log.as_ref().map(Log::listen);
         // The runtime's timer must be made inside of it.
         let playing = async { tokio::time::timeout(CASE_MAX, player.play(case)).await };
         let interrupted = Arc::clone(&self.bench.interrupted);
         let played = self
             .runtime
             .block_on(until_interrupted(playing, &interrupted));
+        drop(listening);
         if let Some(embedded) = &self.embedded {
             // Whatever a case left behind, context and timers included, is over for the next one.
             self.runtime.block_on((embedded.clock())(ALL_TIMERS_OUT));
@@ -307,15 +425,15 @@ impl<'b> Worker<'b> {
 }
 
 impl Worker<'_> {
-    /// Goes on with an embedded server that is new; a foreign one stays what it is.
+    /// Goes on with clients and an embedded server that are new; a foreign one stays what it is.
     ///
     /// # Errors
     /// When it does not start.
     pub(super) fn renew(&mut self) -> Result<(), CheckError> {
+        self.company = Company::on_tape(&self.lives_tape);
         if self.embedded.is_none() {
             return Ok(());
         }
-        self.company = Company::default();
         let started = self
             .runtime
             .block_on(Embedded::start(self.bench.embedded.0, &self.bench.faults));

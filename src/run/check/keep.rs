@@ -3,11 +3,13 @@
 use crate::case::{
     Action, Answer, CallTemplate, Case, Expectation, IdRef, OutCheck, OutValue, Wanted,
 };
+use crate::drive::Company;
 use crate::flow::{Answer as Came, Exchange};
 use crate::generate::{TOPIC, case_file, shortest};
 use crate::oracle::Live;
 use crate::outcome::{Finding, Outcome, StepRecord, Verdict};
 use crate::requirement::RequirementId;
+use crate::run::check::archive::{FOLDER, Log, Story};
 use crate::run::check::bench::Worker;
 use crate::run::check::lives::{Breach, Failure};
 use fsrvp_wire::fsrvp::{Hresult, Opnum};
@@ -19,8 +21,6 @@ use std::path::Path;
 const PLAYS_MAX: usize = 250;
 /// The same where every play costs the time of a foreign server.
 const FOREIGN_PLAYS_MAX: usize = 60;
-/// The folder for the case files, as `--cases` takes it.
-const FOLDER: &str = "fsrvp-failures";
 /// What a step that was refused as it should be is judged by where no rule spoke of it.
 const ANY_FAILURE: &str = "FSRVP-3-02";
 
@@ -61,14 +61,24 @@ impl Worker<'_> {
             message += &format!("; {others} more failed in the same way");
         }
         message += &format!("\n{}", told(&failure.fault, &records));
+        let mut text = None;
         if !matches!(failure.fault, Breach::Left(_)) {
-            message += &format!("\n{}", self.write(&mut life, &records, place));
+            let told = self.write(&mut life, &records, place, &mut text);
+            message += &format!("\n{told}");
         }
-        Outcome {
-            title: life.title,
+        let mut outcome = Outcome {
+            title: life.title.clone(),
             message,
             ..outcome
-        }
+        };
+        let lives = failure.n.saturating_add(1);
+        let story = Story {
+            case: &life,
+            text: text.as_deref(),
+            again: &format!("fsrvp check --lifecycles {lives}{}", self.bench.again),
+        };
+        self.archive(&mut outcome, &story);
+        outcome
     }
 
     fn record(&mut self, life: &Case) -> Vec<Record> {
@@ -90,14 +100,25 @@ impl Worker<'_> {
                 false => ControlFlow::Continue(()),
             }
         };
+        self.forget();
+        // Those who were here before connected before anybody listened.
+        self.company = Company::on_tape(&self.tape);
+        let listening = self.log.as_ref().map(Log::listen);
         // What broke is the finding itself, or was told before.
         let _ = self.perform(life, &mut watch);
+        drop(listening);
         let _ = self.renew();
         records
     }
 
-    /// Writes the case file; gives where it lies, or why it does not.
-    fn write(&mut self, life: &mut Case, records: &[Record], place: &Path) -> String {
+    /// Writes the case file, also to `written_text`; gives where it lies, or why it does not.
+    fn write(
+        &mut self,
+        life: &mut Case,
+        records: &[Record],
+        place: &Path,
+        written_text: &mut Option<String>,
+    ) -> String {
         for record in records {
             if let Some(step) = life.steps.get_mut(record.step) {
                 step.expect = expectation(record, &step.action);
@@ -121,7 +142,8 @@ impl Worker<'_> {
         if let Err(error) = written {
             return format!("no case file: {name}: {error}");
         }
-        let verdict = self.play(&case).verdict;
+        *written_text = Some(text);
+        let verdict = self.play_unheard(&case).verdict;
         let _ = self.renew();
         let cases = place.join(FOLDER);
         format!(

@@ -165,7 +165,8 @@ impl Worker<'_> {
         }
     }
 
-    fn target(&self) -> Option<Target> {
+    /// The server that is played against.
+    pub(super) fn target(&self) -> Option<Target> {
         match (&self.bench.foreign, &self.embedded) {
             (Some((target, _)), _) => Some(target.clone()),
             (None, Some(embedded)) => Some(embedded.target()),

@@ -1,11 +1,11 @@
-//! The keys file: passwords of users and keys of SMB sessions.
+//! The keys file: passwords of users, and keys of logons and of SMB sessions.
 
 use super::DecodeError;
 use crate::capture::Timers;
-use crate::flow::{KeyRing, SmbSessionKey, UserKey};
+use crate::flow::{KeyRing, NtlmLogonKey, SmbSessionKey, UserKey};
 use crate::requirement::{FileError, line_of, read_toml};
 use fsrvp_wire::auth::ntlm::NtHash;
-use fsrvp_wire::security::{Cipher, SecretKey, SigningAlgorithm};
+use fsrvp_wire::security::{Cipher, Secret, SecretKey, SigningAlgorithm};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Visitor};
 use std::fmt;
@@ -33,6 +33,8 @@ struct KeysFile {
     #[serde(default)]
     user: Vec<Spanned<User>>,
     #[serde(default)]
+    ntlm_logon: Vec<NtlmLogon>,
+    #[serde(default)]
     smb_session: Vec<SmbSession>,
     /// How long the server's Message Sequence Timer runs, for the judge.
     timers: Option<Timers>,
@@ -50,6 +52,13 @@ struct User {
     name: String,
     password: Option<SecretWord>,
     nt_hash: Option<Spanned<SecretWord>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NtlmLogon {
+    proof: Spanned<String>,
+    session_key: Spanned<SecretWord>,
 }
 
 #[derive(Deserialize)]
@@ -182,12 +191,18 @@ fn parse(file: &str, text: &str) -> Result<Keys, FileError> {
     let keys: KeysFile = read_toml(file, text)?;
     let at = |offset: usize, what: &str| FileError::new(file, line_of(text, offset), what);
     let users = keys.user.into_iter().map(|user| user_key(user, &at));
+    let logons = keys
+        .ntlm_logon
+        .into_iter()
+        .map(|logon| logon_key(logon, &at));
+    let logons: Vec<NtlmLogonKey> = logons.collect::<Result<_, _>>()?;
     let sessions = keys.smb_session.into_iter().map(|s| session_key(s, &at));
     Ok(Keys {
         ring: KeyRing::new(
             users.collect::<Result<_, _>>()?,
             sessions.collect::<Result<_, _>>()?,
-        ),
+        )
+        .with_logons(logons),
         timers: keys.timers,
     })
 }
@@ -214,6 +229,21 @@ fn user_key(user: Spanned<User>, at: &At<'_>) -> Result<UserKey, FileError> {
     Ok(UserKey {
         name: user.name,
         nt_hash,
+    })
+}
+
+fn logon_key(logon: NtlmLogon, at: &At<'_>) -> Result<NtlmLogonKey, FileError> {
+    let of_16 = |bytes: Zeroizing<Vec<u8>>| <[u8; 16]>::try_from(&bytes[..]).ok();
+    let wrong = |name: &str, place: std::ops::Range<usize>| {
+        at(place.start, &format!("{name} is not 32 hexadecimal digits"))
+    };
+    let proof = digits(logon.proof.get_ref()).and_then(of_16);
+    let key = hex(logon.session_key.get_ref()).and_then(of_16);
+    Ok(NtlmLogonKey {
+        proof: proof.ok_or_else(|| wrong("proof", logon.proof.span()))?,
+        session_key: Secret::new(
+            key.ok_or_else(|| wrong("session_key", logon.session_key.span()))?,
+        ),
     })
 }
 

@@ -72,6 +72,29 @@ impl WitnessedChallenge {
         })
     }
 
+    /// The session security of a logon whose exported session key is known. `find` gives the key
+    /// that belongs to the proof in `token`, the AUTHENTICATE_MESSAGE that answers this challenge;
+    /// no two logons have the same proof.
+    ///
+    /// # Errors
+    /// The token does not parse, is older than NTLMv2, or there is no key for its proof.
+    pub fn open_with_key(
+        &self,
+        token: &[u8],
+        find: impl FnOnce(&[u8; 16]) -> Option<Secret<16>>,
+    ) -> Result<Witnessed, LogonError> {
+        let message = AuthenticateMessage::parse(token)?;
+        let response = &message.nt_challenge_response;
+        let proof = response.first_chunk::<16>().ok_or(LogonError::NotNtlmV2)?;
+        Ok(Witnessed {
+            session_key: find(proof).ok_or(LogonError::WrongProof)?,
+            user: text(&message.user_name, message.negotiate_flags).unwrap_or_default(),
+            domain: text(&message.domain_name, message.negotiate_flags).unwrap_or_default(),
+            anonymous: false,
+            flags: self.flags & message.negotiate_flags,
+        })
+    }
+
     fn key_exchange_key<'a>(
         &self,
         message: &AuthenticateMessage,
@@ -156,8 +179,15 @@ mod tests {
             let mut hashes = vec![NtHash::new([1; 16]); others];
             hashes.push(NtHash::of_password(&password));
             let found = witnessed(&challenge).open(&authenticate, &hashes).unwrap();
-            prop_assert_eq!(found.session_key, key);
-            prop_assert_eq!(found.user, user);
+            prop_assert_eq!(&found.session_key, &key);
+            prop_assert_eq!(&found.user, &user);
+            let message = AuthenticateMessage::parse(&authenticate).unwrap();
+            let proof = *message.nt_challenge_response.first_chunk::<16>().unwrap();
+            let known = |asked: &[u8; 16]| (*asked == proof).then(|| key.clone());
+            let by_key = witnessed(&challenge).open_with_key(&authenticate, known);
+            prop_assert_eq!(by_key, Ok(found));
+            let by_no_key = witnessed(&challenge).open_with_key(&authenticate, |_| None);
+            prop_assert_eq!(by_no_key, Err(LogonError::WrongProof));
             let without = hashes.get(..others).unwrap_or_default();
             let verdict = witnessed(&challenge).open(&authenticate, without);
             prop_assert_eq!(verdict, Err(LogonError::WrongProof));
