@@ -133,14 +133,15 @@ struct DecodeArguments {
     #[arg(long)]
     judge: bool,
     /// How long the servers' Message Sequence Timer runs, for --judge: `scale=1` is nominal,
-    /// `fixed_s=2` two seconds for every step. Without it, as the keys file says; where that says
+    /// `fixed_s=2` two seconds for every step, `moved` that somebody moves the server's clock. Without it, as the keys file says; where that says
     /// nothing, no rule on time is judged.
     #[arg(long, value_name = "KEY=N", value_parser = timers)]
     timers: Option<Timers>,
 }
 
 fn timers(word: &str) -> Result<Timers, String> {
-    Timers::from_word(word).ok_or("neither scale=N nor fixed_s=N with N above 0".to_owned())
+    Timers::from_word(word)
+        .ok_or("neither scale=N nor fixed_s=N with N above 0, nor moved".to_owned())
 }
 
 #[derive(Clone, Copy, ValueEnum)]

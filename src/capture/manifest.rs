@@ -25,7 +25,7 @@ pub struct Manifest {
 }
 
 /// How long a server's Message Sequence Timer runs: as many times faster than nominal, or one
-/// duration for every step.
+/// duration for every step; or that nobody can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Timers {
@@ -33,12 +33,17 @@ pub enum Timers {
     Scale(f64),
     /// Seconds, for every step.
     FixedS(f64),
+    /// Somebody moves the server's clock: nothing is known, its time stamps least of all.
+    Moved,
 }
 
 impl Timers {
-    /// Reads `scale=N` or `fixed_s=N`; `None` for anything else.
+    /// Reads `scale=N`, `fixed_s=N` or `moved`; `None` for anything else.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Timers> {
+        if word == "moved" {
+            return Some(Timers::Moved);
+        }
         let (key, number) = word.split_once('=')?;
         let number: f64 = number
             .parse()

@@ -9,6 +9,8 @@ pub enum Durations {
     /// Nobody said: a set may be gone after any time, and is never certain to be.
     #[default]
     Unknown,
+    /// The same; and the server's clock is not that of the traffic: somebody moves it.
+    Moved,
     /// So many times shorter than nominal; 1 is nominal.
     Scaled(f64),
     /// One duration for every step.
@@ -18,9 +20,14 @@ pub enum Durations {
 }
 
 impl Durations {
+    /// Whether somebody said how long.
+    pub(super) fn is_known(self) -> bool {
+        !matches!(self, Durations::Unknown | Durations::Moved)
+    }
+
     fn of(self, nominal: Duration) -> Option<Duration> {
         match self {
-            Durations::Unknown => None,
+            Durations::Unknown | Durations::Moved => None,
             Durations::Scaled(scale) if scale > 0.0 => Some(nominal.div_f64(scale)),
             Durations::Scaled(_) => None,
             Durations::Fixed(duration) => Some(duration),

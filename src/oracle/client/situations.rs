@@ -5,7 +5,6 @@ use super::creation::local;
 use super::protection::CALL_TIMEOUT;
 use crate::oracle::clients::Local;
 use crate::oracle::rule::{Rule, Ruling, Scene, judge};
-use crate::oracle::timer::Durations;
 use fsrvp_wire::fsrvp::{FSRVP_RPC_VERSION_1, Hresult, Opnum, Reply};
 
 pub(super) const RULES: &[Rule] = &[
@@ -71,5 +70,5 @@ fn recovers(scene: &Scene<'_>) -> Ruling {
 
 fn in_time(scene: &Scene<'_>) -> Ruling {
     let unfinished = local(scene).is_some_and(|set| set.status.is_unfinished());
-    from_now_on(scene.durations != Durations::Unknown && unfinished && scene.succeeded())
+    from_now_on(scene.durations.is_known() && unfinished && scene.succeeded())
 }

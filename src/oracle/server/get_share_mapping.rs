@@ -6,6 +6,7 @@ use crate::oracle::history::Copy;
 use crate::oracle::names::{ShareName, is_unc};
 use crate::oracle::rule::{Rule, Ruling, Scene, judge, state_when};
 use crate::oracle::statuses::Status;
+use crate::oracle::timer::Durations;
 use fsrvp_wire::fsrvp::get_share_mapping::{Request, ShareMapping, ShareMapping1};
 use fsrvp_wire::fsrvp::{Call, Hresult, Opnum, Reply};
 
@@ -388,6 +389,10 @@ fn time_is_that_of_the_add(scene: &Scene<'_>) -> Ruling {
     let (Some(mine), Some(copy)) = (mapping(scene), copy(scene)) else {
         return Ruling::Silent;
     };
+    // What the server's clock says is then later than what the traffic's does.
+    if scene.durations == Durations::Moved {
+        return Ruling::Silent;
+    }
     let other = scene
         .history
         .sets()

@@ -299,6 +299,10 @@ fn times_of_creation_lie_as_far_apart_as_the_calls_that_made_them() {
     second(610_000_000).server_is_right();
     second(0).server_broke("FSRVP-3.1.4.4-22");
     second(6_000_000_000).server_broke("FSRVP-3.1.4.4-22");
+    // Where somebody moves the server's clock, it says nothing.
+    second(6_000_000_000)
+        .durations(Durations::Moved)
+        .server_is_right();
 }
 
 #[test]

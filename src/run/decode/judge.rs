@@ -72,6 +72,7 @@ impl Judge {
 fn durations(timers: Option<Timers>) -> Durations {
     match timers {
         None => Durations::Unknown,
+        Some(Timers::Moved) => Durations::Moved,
         Some(Timers::Scale(scale)) => Durations::Scaled(scale),
         Some(Timers::FixedS(seconds)) => {
             Duration::try_from_secs_f64(seconds).map_or(Durations::Unknown, Durations::Fixed)
