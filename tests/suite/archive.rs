@@ -368,7 +368,7 @@ fn a_run_is_saved_whole_with_the_keys_that_open_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let capture = dir.path().join("run.pcapng");
     let options = CheckOptions {
-        filters: vec!["transport,get-supported-version".to_owned()],
+        filters: vec!["transport,get-share-mapping".to_owned()],
         lifecycles: Some(40),
         jobs: Some(2),
         save_pcap: Some(capture.clone()),
