@@ -303,6 +303,8 @@ impl<'a> Player<'a> {
                 let client = client.ok_or_else(|| format!("client {} is gone", step.client))?;
                 let action = format!("{} goes out as {name}", describe(&call));
                 scene.background.send(name, client, call);
+                // It goes out before the next step begins, and is kept as of this one.
+                tokio::task::yield_now().await;
                 (action, None, StepResult::Done)
             }
             Action::Answer { name, .. } => {

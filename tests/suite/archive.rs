@@ -390,6 +390,31 @@ fn a_run_is_saved_whole_with_the_keys_that_open_it() {
     assert!(capture.with_extension("keys.toml").is_file());
 }
 
+/// A call that is not waited for belongs to the step that made it.
+#[test]
+fn a_call_in_the_background_is_told_as_of_its_own_step() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let capture = dir.path().join("run.pcapng");
+    let case = "abort-shadow-copy-set/ends-a-commit";
+    let options = CheckOptions {
+        filters: vec![case.to_owned()],
+        save_pcap: Some(capture.clone()),
+        ..CheckOptions::default()
+    };
+    let ledger = checked(dir.path(), options);
+    let steps = ledger["outcomes"][0]["steps"].as_array().expect("steps");
+    let is_sent = |step: &&Value| {
+        step["action"]
+            .as_str()
+            .is_some_and(|a| a.contains(" goes out "))
+    };
+    let step = steps.iter().find(is_sent).expect("a call that goes out");
+    let told = format!("{case} step {}: CommitShadowCopySet", step["step"]);
+    let file = fs::read(capture).expect("readable");
+    let is_told = file.windows(told.len()).any(|part| part == told.as_bytes());
+    assert!(is_told, "no packet tells {told}");
+}
+
 /// Writes all that it is told, and remembers the keys.
 struct ToCapture {
     writer: CaptureWriter<Vec<u8>>,

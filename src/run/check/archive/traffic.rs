@@ -55,6 +55,9 @@ enum What {
 pub(in crate::run::check) struct Traffic {
     /// Nobody wants it, apart from the capture of the run.
     is_deaf: bool,
+    /// The first connection of this case; numbers only grow, and what an older one still does is no
+    /// part of it.
+    first: Option<u64>,
     events: Vec<Event>,
     bytes: Vec<u8>,
     keys: Vec<LogonKey>,
@@ -84,6 +87,7 @@ impl Traffic {
 
     /// Lets go of everything.
     pub(in crate::run::check) fn clear(&mut self) {
+        self.first = None;
         self.events.clear();
         self.keys.clear();
         self.bytes.clear();
@@ -151,6 +155,12 @@ impl Traffic {
         passing: Passing<'_>,
         comment: Option<String>,
     ) {
+        if let Passing::Opened { .. } = passing {
+            self.first.get_or_insert(connection);
+        }
+        if self.first.is_none_or(|first| connection < first) {
+            return;
+        }
         let more = match passing {
             Passing::Bytes { bytes, .. } => bytes.len(),
             _ => 0,
@@ -337,6 +347,22 @@ mod tests {
         let mut reader = CaptureReader::new(file.as_slice()).unwrap();
         while reader.next_packet().is_some() {}
         assert_eq!(reader.frames(), 7);
+    }
+
+    #[test]
+    fn what_a_connection_of_an_earlier_case_still_does_is_no_part_of_this_one() {
+        let mut traffic = Traffic::new(true, None);
+        traffic.passing(Duration::ZERO, 1, opened());
+        traffic.clear();
+        traffic.passing(Duration::ZERO, 1, piece(&[7]));
+        assert!(traffic.is_empty());
+        traffic.passing(Duration::ZERO, 2, opened());
+        traffic.passing(Duration::ZERO, 1, piece(&[7]));
+        traffic.passing(Duration::ZERO, 2, piece(&[8]));
+        assert_eq!(
+            (traffic.bytes.as_slice(), traffic.events.len()),
+            (&[8][..], 2)
+        );
     }
 
     #[test]
