@@ -177,7 +177,14 @@ fn strict_turns_the_exit_code_and_every_report_alike() {
         ("junit", "failures=\"0\"", "failures=\"1\""),
         ("html", "exit code 0<", "exit code 1<"),
     ] {
-        let plain = ["check", "--cases", &cases, "--format", format];
+        let plain = [
+            "check",
+            "--cases",
+            &cases,
+            "--no-archives",
+            "--format",
+            format,
+        ];
         let run = fsrvp(&plain);
         let report = text(&run.stdout);
         assert_eq!(run.status.code(), Some(0), "{format}: {report}");
