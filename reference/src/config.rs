@@ -107,8 +107,12 @@ pub enum Profile {
     /// The specification's text.
     #[default]
     Spec,
-    /// Windows Server, as far as its behaviour is documented.
+    /// Windows Server 2012, as far as its behaviour is documented.
+    #[serde(alias = "windows-2012")]
     Windows,
+    /// Windows Server 2012 R2 and later, as far as their behaviour is documented.
+    #[serde(rename = "windows-2012r2")]
+    Windows2012R2,
     /// Samba 4.17.
     Samba,
 }

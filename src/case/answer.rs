@@ -20,6 +20,16 @@ pub struct Answer {
     pub verdict: Verdict,
 }
 
+impl Answer {
+    /// Whether it is permitted of a target with this profile. What is permitted of `windows` is so
+    /// of its later versions.
+    #[must_use]
+    pub fn is_for(&self, profile: Profile) -> bool {
+        let of_windows = profile.is_windows() && self.profiles.contains(&Profile::Windows);
+        self.profiles.is_empty() || self.profiles.contains(&profile) || of_windows
+    }
+}
+
 /// What may come of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {

@@ -4,12 +4,21 @@ use crate::case::Case;
 use crate::requirement::{Catalogue, FileError, RequirementId, line_of, nearest, read_toml};
 use fsrvp_wire::fsrvp::{Hresult, Opnum};
 use serde::Deserialize;
+use std::collections::BTreeSet;
+
+/// What an entry names as its case that is only about generated lifecycles.
+const LIFECYCLES: &str = "lifecycles";
+/// What unsettles beside methods: the Message Sequence Timer.
+const TIMER: &str = "timer";
+/// The id of a lifecycle, whichever.
+const ANY_LIFECYCLE: &str = "lifecycles/";
 
 /// One known deviation.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deviation {
-    /// The case it is about; without it, every case that judges one of the requirements.
+    /// The case it is about, or the topic; without it, every case and every generated lifecycle
+    /// that judges one of the requirements.
     pub case: Option<String>,
     /// The requirement that is not followed, or several.
     #[serde(alias = "requirements")]
@@ -19,6 +28,10 @@ pub struct Deviation {
     /// What comes instead: a code by its name, `fault NUMBER`, `done`, `refused`; or the name of
     /// the out parameter that is not what it must be.
     pub answer: OneOrMore,
+    /// Only in lifecycles in which this method has succeeded before.
+    pub after: Option<String>,
+    /// Why the embedded server of the same profile does not show it.
+    pub unshown: Option<String>,
     /// Why the target does so.
     pub reason: String,
     /// Where that is written or was seen.
@@ -58,7 +71,9 @@ impl Deviation {
         method: Option<Opnum>,
     ) -> bool {
         let called = method.and_then(Opnum::name);
-        self.case.as_deref().is_none_or(|named| named == case)
+        let topic = case.split_once('/').map(|(topic, _)| topic);
+        let names = |named: &str| named == case || Some(named) == topic;
+        self.case.as_deref().is_none_or(names)
             && (self.method.is_none() || self.method.as_deref() == called)
             && requirements
                 .iter()
@@ -88,6 +103,8 @@ impl Deviation {
 #[derive(Debug, Clone, Default)]
 pub struct KnownDeviations {
     entries: Vec<Deviation>,
+    not_run: bool,
+    unsettled_by: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +112,12 @@ pub struct KnownDeviations {
 struct File {
     #[serde(rename = "target")]
     _target: String,
+    /// The list comes from documents: nobody has run it against the target that it is about.
+    #[serde(default)]
+    not_run: bool,
+    /// After these methods, and `timer`, it cannot be told which sets the target has.
+    #[serde(default)]
+    unsettled_by: Vec<String>,
     #[serde(default)]
     deviation: Vec<toml::Spanned<Deviation>>,
 }
@@ -111,12 +134,12 @@ impl KnownDeviations {
         catalogue: &Catalogue,
         cases: &[Case],
     ) -> Result<KnownDeviations, FileError> {
-        let mut entries = Vec::new();
-        for (line, entry) in parse(file, text)? {
-            check(&entry, catalogue, cases).map_err(|what| FileError::new(file, line, what))?;
-            entries.push(entry);
+        let (list, parsed) = parse(file, text)?;
+        for (line, entry) in &parsed {
+            check(entry, catalogue, cases).map_err(|what| FileError::new(file, *line, what))?;
         }
-        Ok(KnownDeviations { entries })
+        let entries = parsed.into_iter().map(|(_, entry)| entry).collect();
+        Ok(KnownDeviations { entries, ..list })
     }
 
     /// Reads a list and passes over the entries about nothing that `cases` judge.
@@ -129,12 +152,29 @@ impl KnownDeviations {
         catalogue: &Catalogue,
         cases: &[Case],
     ) -> Result<KnownDeviations, FileError> {
-        let entries = parse(file, text)?
+        let (list, parsed) = parse(file, text)?;
+        let entries = parsed
             .into_iter()
             .map(|(_, entry)| entry)
             .filter(|entry| check(entry, catalogue, cases).is_ok())
             .collect();
-        Ok(KnownDeviations { entries })
+        Ok(KnownDeviations { entries, ..list })
+    }
+
+    /// The same for the embedded server of the target's profile: without what that does not show,
+    /// and with every entry required to still deviate.
+    #[must_use]
+    pub fn shown_here(mut self) -> KnownDeviations {
+        self.entries.retain(|entry| entry.unshown.is_none());
+        self.not_run = false;
+        self
+    }
+
+    /// Whether the list comes from documents alone, so that an entry which does not deviate says
+    /// something of the list rather than of the target.
+    #[must_use]
+    pub fn is_not_run(&self) -> bool {
+        self.not_run
     }
 
     /// The entry that says `actual` comes of a step of `case` with
@@ -153,6 +193,41 @@ impl KnownDeviations {
             .max_by_key(|entry| entry.case.is_some())
     }
 
+    /// Whether it cannot be told which sets the target has after a call of this method.
+    #[must_use]
+    pub fn unsettles(&self, method: Opnum) -> bool {
+        let name = method.name();
+        self.unsettled_by.iter().any(|by| Some(by.as_str()) == name)
+    }
+
+    /// Whether it cannot be told which sets the target has after its timer may have run out.
+    #[must_use]
+    pub fn timers_unsettle(&self) -> bool {
+        self.unsettled_by.iter().any(|by| by == TIMER)
+    }
+
+    /// The entry that says `actual` comes of a call of this method in a generated lifecycle, where
+    /// `requirement` is judged and the methods of `done` have succeeded before.
+    #[must_use]
+    pub fn find_in_lifecycle(
+        &self,
+        requirement: &RequirementId,
+        method: Opnum,
+        actual: &str,
+        done: &BTreeSet<Opnum>,
+    ) -> Option<&Deviation> {
+        let was_done = |entry: &Deviation| {
+            let after = entry.after.as_deref().map(Opnum::from_name);
+            after.is_none_or(|method| method.is_some_and(|method| done.contains(&method)))
+        };
+        let ids = std::slice::from_ref(requirement);
+        self.entries.iter().find(|entry| {
+            entry.is_about(ANY_LIFECYCLE, ids, Some(method))
+                && entry.has_answer(actual)
+                && was_done(entry)
+        })
+    }
+
     /// All entries.
     #[must_use]
     pub fn entries(&self) -> &[Deviation] {
@@ -160,14 +235,34 @@ impl KnownDeviations {
     }
 }
 
-/// The entries with their lines.
-fn parse(file: &str, text: &str) -> Result<Vec<(usize, Deviation)>, FileError> {
+/// The list without its entries, and the entries with their lines.
+fn parse(
+    file: &str,
+    text: &str,
+) -> Result<(KnownDeviations, Vec<(usize, Deviation)>), FileError> {
     let parsed: File = read_toml(file, text)?;
+    let not_run = parsed.not_run;
+    let is_known = |by: &&String| by.as_str() == TIMER || Opnum::from_name(by).is_some();
+    if let Some(by) = parsed.unsettled_by.iter().find(|by| !is_known(by)) {
+        let what = format!("unsettled_by: {by} is neither a method nor {TIMER}");
+        let line = text.find("unsettled_by").map_or(0, |at| line_of(text, at));
+        return Err(FileError::new(file, line, what));
+    }
     let with_line = |entry: toml::Spanned<Deviation>| {
         let line = line_of(text, entry.span().start);
-        (line, entry.into_inner())
+        let mut entry = entry.into_inner();
+        if not_run && !entry.source.is_empty() {
+            entry.source += "; not run by us";
+        }
+        (line, entry)
     };
-    Ok(parsed.deviation.into_iter().map(with_line).collect())
+    let entries = parsed.deviation.into_iter().map(with_line).collect();
+    let list = KnownDeviations {
+        entries: Vec::new(),
+        not_run,
+        unsettled_by: parsed.unsettled_by,
+    };
+    Ok((list, entries))
 }
 
 fn check(entry: &Deviation, catalogue: &Catalogue, cases: &[Case]) -> Result<(), String> {
@@ -186,17 +281,29 @@ fn check(entry: &Deviation, catalogue: &Catalogue, cases: &[Case]) -> Result<(),
             });
         }
     }
-    if let Some(method) = &entry.method
-        && Opnum::from_name(method).is_none()
-    {
+    if entry.unshown.as_ref().is_some_and(String::is_empty) {
+        return Err(format!("{}: unshown must say why", entry.names()));
+    }
+    let of_lifecycles = entry.case.as_deref() == Some(LIFECYCLES);
+    if entry.after.is_some() && !of_lifecycles {
+        let what = "after is only there beside case = \"lifecycles\"";
+        return Err(format!("{}: {what}", entry.names()));
+    }
+    let methods = entry.method.iter().chain(&entry.after);
+    for method in methods.filter(|method| Opnum::from_name(method).is_none()) {
         let known = Opnum::ALL.iter().filter_map(|opnum| opnum.name());
         let near = nearest(method, known).unwrap_or("any of the 13");
         return Err(format!(
             "unknown method {method}; the nearest known one is {near}"
         ));
     }
+    if of_lifecycles {
+        return Ok(());
+    }
     if let Some(name) = &entry.case
-        && !cases.iter().any(|case| &case.id == name)
+        && !cases
+            .iter()
+            .any(|case| &case.id == name || case.topic() == name)
     {
         return Err(
             match nearest(name, cases.iter().map(|case| case.id.as_str())) {

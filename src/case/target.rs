@@ -54,8 +54,12 @@ pub enum Profile {
     /// The text of MS-FSRVP.
     #[default]
     Spec,
-    /// With the product notes of Windows.
+    /// With the product notes of Windows Server 2012.
+    #[serde(alias = "windows-2012")]
     Windows,
+    /// With the product notes of Windows Server 2012 R2 and later.
+    #[serde(rename = "windows-2012r2")]
+    Windows2012R2,
     /// Judged by the text; what Samba does otherwise is on its list of known deviations.
     Samba,
     /// ONTAP.
@@ -75,12 +79,19 @@ impl Profile {
         match self {
             Profile::Spec => "spec",
             Profile::Windows => "windows",
+            Profile::Windows2012R2 => "windows-2012r2",
             Profile::Samba => "samba",
             Profile::Ontap => "ontap",
             Profile::Seed => "seed",
             Profile::Hnas => "hnas",
             Profile::Observe => "observe",
         }
+    }
+
+    /// Whether it is a Windows Server.
+    #[must_use]
+    pub fn is_windows(self) -> bool {
+        matches!(self, Profile::Windows | Profile::Windows2012R2)
     }
 }
 

@@ -139,7 +139,7 @@ pub(crate) fn judge(
     let permitted: Vec<_> = expect
         .answers
         .iter()
-        .filter(|answer| answer.profiles.is_empty() || answer.profiles.contains(&profile))
+        .filter(|answer| answer.is_for(profile))
         .collect();
     let expected: Vec<String> = permitted
         .iter()

@@ -2,7 +2,7 @@
 //! whoever judges it gets at once.
 
 use crate::case::{
-    Action, Advance, Case, ClientSpec, FileResult, FileTemplate, FileVerb, Place, Target,
+    Action, Advance, Case, ClientSpec, FileResult, FileTemplate, FileVerb, Place, Profile, Target,
 };
 use crate::drive::client::{Carrier, Client};
 use crate::drive::error::DriveError;
@@ -339,7 +339,8 @@ impl<'a> LivePlayer<'a> {
         if !self.remains.is_empty() {
             let spec = ClientSpec::default();
             let mut client = self.company.join(self.target, &spec).await.map_err(said)?;
-            if foreign {
+            // An imitated server may keep what was aborted, as the one that it imitates does.
+            if foreign || self.target.profile != Profile::Spec {
                 let left = self.remains.remove_sets(&mut client, self.target).await;
                 let left = left.map_err(said)?;
                 if !left.is_empty() {

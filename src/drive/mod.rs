@@ -40,3 +40,4 @@ pub use play::{MoveClock, Player, Restart, SteerBackend, Time};
 pub use reach::reach;
 pub use tape::{LogonKey, Passing, Recorder, Tape};
 pub use values::IdSource;
+pub(crate) use values::out_values;

@@ -1,6 +1,6 @@
 //! What a case made on the server and may have left there, and how it is taken away again.
 
-use crate::case::{Profile, Target};
+use crate::case::Target;
 use crate::drive::client::Client;
 use crate::drive::error::DriveError;
 use crate::drive::judge::RpcAnswer;
@@ -100,7 +100,7 @@ impl Remains {
         for set in &self.sets {
             // MS-FSRVP <6>: after an abort Windows refuses new sets for half an hour, so there the
             // way forward is tried first.
-            let forward_first = target.profile == Profile::Windows;
+            let forward_first = target.profile.is_windows();
             if forward_first {
                 self.go_forward(client, *set).await?;
             } else {

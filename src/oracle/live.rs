@@ -67,6 +67,11 @@ impl<'c> Live<'c> {
         }
     }
 
+    /// Forgets what sets and context the server has.
+    pub fn forget(&mut self) {
+        self.server = Server::default();
+    }
+
     /// Judges an exchange, which nothing else overlaps, and learns from it.
     pub fn judge(&mut self, exchange: &Exchange) -> Judgement {
         let time = exchange.request_evidence.time;

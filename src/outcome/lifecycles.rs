@@ -13,6 +13,9 @@ pub struct Lifecycles {
     pub failed: u64,
     /// How many deviations were met that are on the target's list.
     pub known: u64,
+    /// Which ones, with their reasons, and how often each.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub deviations: BTreeMap<String, u64>,
     /// What they were made from.
     pub seed: u64,
     /// How many calls were answered how: by method, then by code or fault.
@@ -60,6 +63,9 @@ impl Lifecycles {
         self.count += other.count;
         self.failed += other.failed;
         self.known += other.known;
+        for (what, count) in other.deviations {
+            *self.deviations.entry(what).or_default() += count;
+        }
         self.requirements.extend(other.requirements);
         add_counts(&mut self.calls, other.calls);
         add_counts(&mut self.cells, other.cells);

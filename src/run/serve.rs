@@ -112,10 +112,11 @@ fn backend(name: &str) -> Result<BackendChoice, String> {
 pub(super) fn profile(name: &str) -> Result<Profile, String> {
     match name {
         "spec" => Ok(Profile::Spec),
-        "windows" => Ok(Profile::Windows),
+        "windows" | "windows-2012" => Ok(Profile::Windows),
+        "windows-2012r2" => Ok(Profile::Windows2012R2),
         "samba" => Ok(Profile::Samba),
         _ => Err(format!(
-            "--profile {name}: there are spec, windows and samba"
+            "--profile {name}: there are spec, windows and samba, and windows-2012r2 for later versions"
         )),
     }
 }

@@ -33,6 +33,8 @@ pub enum Deviation {
     /// SetContext and GetShareMapping start the timer for no set in progress: when it fires, only
     /// the context is cleared.
     TimerForgetsItsSet,
+    /// SetContext may be repeated for ever.
+    RetriesHaveNoLimit,
     /// StartShadowCopySet takes nil for ClientShadowCopySetId.
     NilClientSetIdIsTaken,
     /// A set may start while another one is Exposed.
@@ -79,7 +81,8 @@ use Deviation as D;
 /// A deviation, who shows it, and who says so.
 struct Row {
     deviation: Deviation,
-    windows: bool,
+    windows_2012: bool,
+    windows_2012r2: bool,
     samba: bool,
     source: &'static str,
 }
@@ -87,7 +90,8 @@ struct Row {
 const fn samba(deviation: Deviation, source: &'static str) -> Row {
     Row {
         deviation,
-        windows: false,
+        windows_2012: false,
+        windows_2012r2: false,
         samba: true,
         source,
     }
@@ -96,16 +100,28 @@ const fn samba(deviation: Deviation, source: &'static str) -> Row {
 const fn windows(deviation: Deviation, source: &'static str) -> Row {
     Row {
         deviation,
-        windows: true,
+        windows_2012: true,
+        windows_2012r2: true,
         samba: false,
         source,
     }
 }
 
-const fn both(deviation: Deviation, source: &'static str) -> Row {
+const fn windows_2012(deviation: Deviation, source: &'static str) -> Row {
     Row {
         deviation,
-        windows: true,
+        windows_2012: true,
+        windows_2012r2: false,
+        samba: false,
+        source,
+    }
+}
+
+const fn windows_2012_and_samba(deviation: Deviation, source: &'static str) -> Row {
+    Row {
+        deviation,
+        windows_2012: true,
+        windows_2012r2: false,
         samba: true,
         source,
     }
@@ -157,14 +173,15 @@ const TABLE: &[Row] = &[
         D::StoresMayRepeat,
         "remark of smbtorture rpc.fsrvp on Windows Server",
     ),
-    both(
+    windows_2012_and_samba(
         D::EarlyMappingHasItsOwnCode,
         "MS-FSRVP <10>, of Windows Server 2012; of Samba: observed",
     ),
-    both(
+    windows_2012_and_samba(
         D::RecoveredHasMappings,
         "MS-FSRVP <10>, which does not name Recovered; of Samba: observed",
     ),
+    windows_2012(D::RetriesHaveNoLimit, "MS-FSRVP <5>"),
     samba(
         D::LevelIsLookedAtLast,
         "observed: the state of the set is answered first",
@@ -205,10 +222,16 @@ impl Deviations {
         Deviations::default()
     }
 
-    /// What is documented of Windows Server.
+    /// What is documented of Windows Server 2012.
     #[must_use]
-    pub fn windows() -> Deviations {
-        Deviations::of(|row| row.windows)
+    pub fn windows_2012() -> Deviations {
+        Deviations::of(|row| row.windows_2012)
+    }
+
+    /// What is documented of Windows Server 2012 R2 and later.
+    #[must_use]
+    pub fn windows_2012r2() -> Deviations {
+        Deviations::of(|row| row.windows_2012r2)
     }
 
     /// What Samba 4.17 does.
@@ -289,7 +312,7 @@ mod tests {
         let mut seen = BTreeSet::new();
         for row in TABLE {
             assert!(seen.insert(row.deviation), "{:?} twice", row.deviation);
-            assert!(row.windows || row.samba, "{:?}", row.deviation);
+            assert!(row.windows_2012 || row.samba, "{:?}", row.deviation);
             assert!(!row.source.is_empty(), "{:?}", row.deviation);
         }
     }
@@ -297,8 +320,10 @@ mod tests {
     #[test]
     fn profiles_are_read_from_the_table() {
         assert!(Deviations::samba().has(Deviation::AnyRpcLevel));
-        assert!(!Deviations::windows().has(Deviation::AnyRpcLevel));
-        assert!(Deviations::windows().has(Deviation::AbortRefusesRecovered));
+        assert!(!Deviations::windows_2012().has(Deviation::AnyRpcLevel));
+        assert!(Deviations::windows_2012().has(Deviation::AbortRefusesRecovered));
+        assert!(Deviations::windows_2012().has(Deviation::EarlyMappingHasItsOwnCode));
+        assert!(!Deviations::windows_2012r2().has(Deviation::EarlyMappingHasItsOwnCode));
         assert_eq!(Deviations::none().sources().count(), 0);
     }
 }

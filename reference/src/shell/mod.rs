@@ -372,7 +372,8 @@ fn agent_config(config: &Config) -> AgentConfig {
 fn deviations(profile: Profile) -> Deviations {
     match profile {
         Profile::Spec => Deviations::none(),
-        Profile::Windows => Deviations::windows(),
+        Profile::Windows => Deviations::windows_2012(),
+        Profile::Windows2012R2 => Deviations::windows_2012r2(),
         Profile::Samba => Deviations::samba(),
     }
 }

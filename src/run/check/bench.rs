@@ -239,9 +239,9 @@ fn embedded_profile(
 ) -> Result<(Profile, KnownDeviations), CheckError> {
     let name = options.profile.as_deref().unwrap_or("spec");
     let profile = embedded::profile(name).map_err(CheckError::Profile)?;
-    let known = match profile {
-        Profile::Samba => library.known(embedded::SAMBA, Path::new("."))?,
-        _ => KnownDeviations::default(),
+    let known = match embedded::known_list(profile) {
+        Some(list) => library.known(list, Path::new("."))?.shown_here(),
+        None => KnownDeviations::default(),
     };
     Ok((profile, known))
 }

@@ -39,13 +39,26 @@ const UNSUPPORTED: &str = "mounts";
 /// Directories of Linux below which other file systems are mounted.
 const MOUNT_PARENTS: [&str; 3] = ["/dev", "/sys", "/proc"];
 
-/// The list of what the profile `samba` does otherwise than the text.
-pub(super) const SAMBA: &str = "samba-4.17";
+/// The list of what an embedded server of this profile does otherwise than the text.
+pub(super) fn known_list(profile: Profile) -> Option<&'static str> {
+    match profile {
+        Profile::Windows => Some("windows-2012"),
+        Profile::Windows2012R2 => Some("windows-2012r2"),
+        Profile::Samba => Some("samba-4.17"),
+        _ => None,
+    }
+}
 
 /// The profile of this name, if there can be an embedded server of it.
 pub(super) fn profile(name: &str) -> Result<Profile, String> {
     serve::profile(name)?;
-    let all = [Profile::Spec, Profile::Windows, Profile::Samba];
+    let name = name.strip_suffix("-2012").unwrap_or(name);
+    let all = [
+        Profile::Spec,
+        Profile::Windows,
+        Profile::Windows2012R2,
+        Profile::Samba,
+    ];
     let found = all.into_iter().find(|profile| profile.as_str() == name);
     found.ok_or_else(|| format!("--profile {name}: no case is judged by it"))
 }

@@ -11,7 +11,7 @@ use crate::outcome::{Finding, Outcome, StepRecord, Verdict};
 use crate::requirement::RequirementId;
 use crate::run::check::archive::{FOLDER, Log, Story};
 use crate::run::check::bench::Worker;
-use crate::run::check::lives::{Breach, Failure};
+use crate::run::check::lives::{Breach, Done, Failure};
 use fsrvp_wire::fsrvp::{Hresult, Opnum};
 use std::fs;
 use std::ops::ControlFlow;
@@ -83,10 +83,14 @@ impl Worker<'_> {
 
     fn record(&mut self, life: &Case) -> Vec<Record> {
         let mut records = Vec::new();
+        let known = self.known().clone();
+        let mut done = Done::default();
         let mut watch = |step: usize, exchange: &Exchange, live: &mut Live<'_>| {
             let permitted = live.permitted(exchange);
             let judgement = live.judge(exchange);
-            let finding = judgement.findings.into_iter().next();
+            let mut findings = judgement.findings.into_iter();
+            let finding = findings.find(|finding| done.known(&known, exchange, finding).is_none());
+            done.note(exchange);
             let broken = finding.is_some();
             records.push(Record {
                 step,

@@ -1,14 +1,15 @@
 //! Generated lifecycles: played, judged call by call by the oracle, and shortened where they fail.
 
-use crate::case::{Case, Target, Timers};
-use crate::drive::{IdSource, LivePlayer, Time, Trouble};
+use crate::case::{Case, Deviation, KnownDeviations, Target, Timers};
+use crate::drive::{IdSource, LivePlayer, Time, Trouble, out_values};
 use crate::flow::{Answer, Exchange};
 use crate::generate::{Stage, lifecycle};
 use crate::oracle::{Durations, Live};
 use crate::outcome::{Finding, Lifecycles, Verdict};
 use crate::requirement::{Level, RequirementId};
 use crate::run::check::bench::{CASE_MAX, Worker, until_interrupted};
-use fsrvp_wire::fsrvp::Hresult;
+use fsrvp_wire::fsrvp::{Hresult, Opnum};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -91,22 +92,21 @@ impl Worker<'_> {
         mut tally: Option<&mut Lifecycles>,
     ) -> Option<(usize, Breach)> {
         let mut breach = None;
-        let known = match &self.bench.foreign {
-            Some((_, known)) => known,
-            None => &self.bench.embedded.1,
-        };
+        let known = self.known().clone();
+        let mut done = Done::default();
         let mut watch = |step: usize, exchange: &Exchange, live: &mut Live<'_>| {
             let judgement = live.judge(exchange);
             if let Some(tally) = &mut tally {
                 note(tally, exchange, judgement.status, &judgement.kept);
             }
             for finding in judgement.findings {
-                let ids = [finding.requirement.clone()];
-                let mut entries = known.entries().iter();
-                let is_known = entries.any(|entry| entry.is_about("", &ids, Some(exchange.opnum)));
-                match (&mut tally, is_known) {
-                    (Some(tally), true) => tally.known += 1,
-                    (_, true) => {}
+                match (&mut tally, done.known(&known, exchange, &finding)) {
+                    (Some(tally), Some(entry)) => {
+                        tally.known += 1;
+                        let what = format!("{}: {}", entry.names(), entry.reason);
+                        *tally.deviations.entry(what).or_default() += 1;
+                    }
+                    (_, Some(_)) => {}
                     _ if finding.level == Level::May => {}
                     _ => {
                         breach = Some((step, Breach::Finding(Box::new(finding))));
@@ -114,6 +114,7 @@ impl Worker<'_> {
                     }
                 }
             }
+            done.note(exchange);
             ControlFlow::Continue(())
         };
         let played = self.perform(life, &mut watch);
@@ -139,6 +140,7 @@ impl Worker<'_> {
         };
         let catalogue = self.bench.catalogue();
         let ours;
+        let unsettled = self.known().clone();
         let (target, time, mut live) = match (&self.bench.foreign, &self.embedded) {
             (Some((target, _)), _) => {
                 let live = Live::unknown(catalogue, durations(target));
@@ -150,9 +152,18 @@ impl Worker<'_> {
             }
             (None, None) => return Err(none("the worker has no server")),
         };
+        if unsettled.timers_unsettle() {
+            live = Live::unknown(catalogue, Durations::Unknown);
+        }
         let ids = IdSource::new(self.bench.seed());
         let player = LivePlayer::new(target, time, ids, &mut self.company);
-        let mut judge = |step: usize, exchange: &Exchange| watch(step, exchange, &mut live);
+        let mut judge = |step: usize, exchange: &Exchange| {
+            let flow = watch(step, exchange, &mut live);
+            if unsettled.unsettles(exchange.opnum) {
+                live.forget();
+            }
+            flow
+        };
         let playing = async { tokio::time::timeout(CASE_MAX, player.play(life, &mut judge)).await };
         let interrupted = Arc::clone(&self.bench.interrupted);
         match self
@@ -165,12 +176,61 @@ impl Worker<'_> {
         }
     }
 
+    /// What the server is known to do otherwise.
+    pub(super) fn known(&self) -> &KnownDeviations {
+        match &self.bench.foreign {
+            Some((_, known)) => known,
+            None => &self.bench.embedded.1,
+        }
+    }
+
     /// The server that is played against.
     pub(super) fn target(&self) -> Option<Target> {
         match (&self.bench.foreign, &self.embedded) {
             (Some((target, _)), _) => Some(target.clone()),
             (None, Some(embedded)) => Some(embedded.target()),
             (None, None) => None,
+        }
+    }
+}
+
+/// What a list of known deviations calls that which is wrong: the out parameter, or what was
+/// answered.
+fn wrong(exchange: &Exchange, finding: &Finding) -> String {
+    match &exchange.answer {
+        Answer::Reply(reply) => {
+            let first = finding.seen.split(' ').next().unwrap_or_default();
+            match out_values(reply).contains_key(first) {
+                true => first.to_owned(),
+                false => reply.status().to_string(),
+            }
+        }
+        Answer::Fault(status) => format!("fault {status:#010x}"),
+        Answer::Unreadable { .. } => "unreadable".to_owned(),
+        Answer::Missing => "no answer".to_owned(),
+    }
+}
+
+/// The methods that have succeeded in a lifecycle.
+#[derive(Debug, Default)]
+pub(super) struct Done(BTreeSet<Opnum>);
+
+impl Done {
+    /// The entry of `known` that says the exchange comes as the finding has it.
+    pub(super) fn known<'k>(
+        &self,
+        known: &'k KnownDeviations,
+        exchange: &Exchange,
+        finding: &Finding,
+    ) -> Option<&'k Deviation> {
+        let actual = wrong(exchange, finding);
+        known.find_in_lifecycle(&finding.requirement, exchange.opnum, &actual, &self.0)
+    }
+
+    /// Notes what came of a call.
+    pub(super) fn note(&mut self, exchange: &Exchange) {
+        if matches!(&exchange.answer, Answer::Reply(reply) if reply.status().is_success()) {
+            self.0.insert(exchange.opnum);
         }
     }
 }

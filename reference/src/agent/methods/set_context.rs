@@ -32,7 +32,8 @@ impl Agent {
             state = state.without(set.id);
             self.cancel_long(set.id, now);
         }
-        let (session, timer, status) = if retry_count > self.config.retry_limit {
+        let is_limited = !self.deviates(Deviation::RetriesHaveNoLimit);
+        let (session, timer, status) = if is_limited && retry_count > self.config.retry_limit {
             // The context is cleared although the call fails, and the old timer runs on.
             let session = Session {
                 retry_count,

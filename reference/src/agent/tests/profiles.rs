@@ -12,7 +12,7 @@ fn samba() -> Bench {
 }
 
 fn windows() -> Bench {
-    Bench::deviating(Deviations::windows())
+    Bench::deviating(Deviations::windows_2012())
 }
 
 #[test]
