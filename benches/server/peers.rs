@@ -112,6 +112,7 @@ impl Peer {
             pause_between_sets: Duration::ZERO,
             local_path: BTreeMap::new(),
             known: None,
+            restart: Vec::new(),
             file: None,
         }
     }

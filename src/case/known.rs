@@ -32,6 +32,8 @@ pub struct Deviation {
     pub after: Option<String>,
     /// Why the embedded server of the same profile does not show it.
     pub unshown: Option<String>,
+    /// Why only the embedded server of the same profile shows it.
+    pub only_embedded: Option<String>,
     /// Why the target does so.
     pub reason: String,
     /// Where that is written or was seen.
@@ -161,6 +163,13 @@ impl KnownDeviations {
         Ok(KnownDeviations { entries, ..list })
     }
 
+    /// The same for a server that is not the embedded one.
+    #[must_use]
+    pub fn of_target(mut self) -> KnownDeviations {
+        self.entries.retain(|entry| entry.only_embedded.is_none());
+        self
+    }
+
     /// The same for the embedded server of the target's profile: without what that does not show,
     /// and with every entry required to still deviate.
     #[must_use]
@@ -236,10 +245,7 @@ impl KnownDeviations {
 }
 
 /// The list without its entries, and the entries with their lines.
-fn parse(
-    file: &str,
-    text: &str,
-) -> Result<(KnownDeviations, Vec<(usize, Deviation)>), FileError> {
+fn parse(file: &str, text: &str) -> Result<(KnownDeviations, Vec<(usize, Deviation)>), FileError> {
     let parsed: File = read_toml(file, text)?;
     let not_run = parsed.not_run;
     let is_known = |by: &&String| by.as_str() == TIMER || Opnum::from_name(by).is_some();
@@ -281,16 +287,18 @@ fn check(entry: &Deviation, catalogue: &Catalogue, cases: &[Case]) -> Result<(),
             });
         }
     }
-    if entry.unshown.as_ref().is_some_and(String::is_empty) {
-        return Err(format!("{}: unshown must say why", entry.names()));
+    let mut whys = entry.unshown.iter().chain(&entry.only_embedded);
+    if whys.any(String::is_empty) {
+        let what = "unshown and only_embedded must say why";
+        return Err(format!("{}: {what}", entry.names()));
     }
     let of_lifecycles = entry.case.as_deref() == Some(LIFECYCLES);
     if entry.after.is_some() && !of_lifecycles {
         let what = "after is only there beside case = \"lifecycles\"";
         return Err(format!("{}: {what}", entry.names()));
     }
-    let methods = entry.method.iter().chain(&entry.after);
-    for method in methods.filter(|method| Opnum::from_name(method).is_none()) {
+    let mut methods = entry.method.iter().chain(&entry.after);
+    if let Some(method) = methods.find(|method| Opnum::from_name(method).is_none()) {
         let known = Opnum::ALL.iter().filter_map(|opnum| opnum.name());
         let near = nearest(method, known).unwrap_or("any of the 13");
         return Err(format!(
@@ -322,5 +330,77 @@ fn check(entry: &Deviation, catalogue: &Catalogue, cases: &[Case]) -> Result<(),
     match is_judged {
         true => Ok(()),
         false => Err(format!("{}: no such step is judged", entry.names())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Library;
+
+    const ID: &str = "FSRVP-3.1.4.2-12";
+
+    fn list(entry: &str) -> Result<KnownDeviations, FileError> {
+        let library = Library::built_in().expect("it reads");
+        let text = format!(
+            "target = \"t\"\nnot_run = true\nunsettled_by = [\"timer\"]\n[[deviation]]\n\
+             requirement = \"{ID}\"\nreason = \"r\"\nsource = \"s\"\n{entry}"
+        );
+        KnownDeviations::read("k.toml", &text, &library.catalogue, &library.cases)
+    }
+
+    #[test]
+    fn a_lifecycle_meets_an_entry_by_requirement_method_answer_and_what_came_before() {
+        let known = list(
+            "case = \"lifecycles\"\nmethod = \"StartShadowCopySet\"\n\
+             answer = \"FSRVP_E_SHADOW_COPY_SET_IN_PROGRESS\"\nafter = \"AbortShadowCopySet\"\n",
+        )
+        .expect("it reads");
+        let id = RequirementId(ID.to_owned());
+        let aborted = BTreeSet::from([Opnum::AbortShadowCopySet]);
+        let find = |id: &RequirementId, method, actual: &str, done: &BTreeSet<Opnum>| {
+            known.find_in_lifecycle(id, method, actual, done).is_some()
+        };
+        let start = Opnum::StartShadowCopySet;
+        assert!(find(&id, start, "0x80042316", &aborted));
+        assert!(!find(&id, start, "0x80042301", &aborted));
+        assert!(!find(&id, start, "0x80042316", &BTreeSet::new()));
+        assert!(!find(&id, Opnum::SetContext, "0x80042316", &aborted));
+        let other = RequirementId("FSRVP-3.1.4.2-13".to_owned());
+        assert!(!find(&other, start, "0x80042316", &aborted));
+        // No case is a lifecycle.
+        let judged = std::slice::from_ref(&id);
+        let of_case = known.find("set-context/x", judged, Some(start), "0x80042316");
+        assert!(of_case.is_none());
+    }
+
+    #[test]
+    fn what_only_documents_say_is_marked_and_what_one_server_shows_is_for_it_alone() {
+        let known = list("answer = \"ZERO\"\nunshown = \"why\"\n").expect("it reads");
+        assert!(known.is_not_run() && known.timers_unsettle());
+        assert!(known.entries()[0].source.ends_with("; not run by us"));
+        assert_eq!(known.clone().of_target().entries().len(), 1);
+        assert_eq!(known.shown_here().entries().len(), 0);
+        let known = list("answer = \"ZERO\"\nonly_embedded = \"why\"\n").expect("it reads");
+        assert_eq!(known.clone().of_target().entries().len(), 0);
+        assert_eq!(known.shown_here().entries().len(), 1);
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for (entry, told) in [
+            ("answer = \"ZERO\"\nunshown = \"\"\n", "must say why"),
+            (
+                "answer = \"ZERO\"\nafter = \"SetContext\"\n",
+                "only there beside case",
+            ),
+            (
+                "case = \"lifecycles\"\nanswer = \"ZERO\"\nafter = \"SetContexts\"\n",
+                "unknown method SetContexts; the nearest known one is SetContext",
+            ),
+        ] {
+            let error = list(entry).expect_err(entry).to_string();
+            assert!(error.contains(told), "{error}");
+        }
     }
 }

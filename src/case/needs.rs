@@ -64,8 +64,8 @@ impl Feature {
                 "a second client address is only there on loopback",
             ),
             Feature::Restart => (
-                matches!(target.timers, Timers::Ours),
-                "the harness cannot restart a server that it did not start",
+                matches!(target.timers, Timers::Ours) || !target.restart.is_empty(),
+                "restart names no program that stops the server and starts it again",
             ),
             Feature::Backend if target.profile == Profile::Samba => (
                 false,

@@ -204,6 +204,9 @@ pub struct SmbOptions {
     pub signing: bool,
     /// Whether to encrypt.
     pub encryption: Encryption,
+    /// How long the server may take for an answer, in seconds, where that is less than the harness
+    /// waits anyway: 20 for SMB, 180 for a call.
+    pub answer_within_s: Option<u16>,
 }
 
 impl Default for SmbOptions {
@@ -212,6 +215,7 @@ impl Default for SmbOptions {
             dialects: Dialect::ALL.to_vec(),
             signing: true,
             encryption: Encryption::Off,
+            answer_within_s: None,
         }
     }
 }
@@ -280,6 +284,9 @@ pub struct Target {
     pub local_path: BTreeMap<String, PathBuf>,
     /// The list of known deviations: a built-in name or a path.
     pub known: Option<String>,
+    /// The program that stops the server and starts it again, with its arguments; empty where there
+    /// is none.
+    pub restart: Vec<String>,
     /// The target file; `None` for the embedded server.
     pub file: Option<PathBuf>,
 }
@@ -325,6 +332,15 @@ impl Target {
             let what = "smb.encryption = \"required\" is not there yet: say \"off\"";
             return Err(at("smb", what.to_owned()));
         }
+        if file.smb.answer_within_s == Some(0) {
+            let what = "smb.answer_within_s is 0: say how many seconds an answer may take";
+            return Err(at("smb", what.to_owned()));
+        }
+        let restart = file.restart.unwrap_or_default();
+        if restart.first().is_some_and(String::is_empty) {
+            let what = "restart names no program: write [\"PROGRAM\", \"ARGUMENT\", ...]";
+            return Err(at("restart", what.to_owned()));
+        }
         let timers = file.timers.map_or(Ok(Timers::Scale(1.0)), |timers| {
             timers.read().map_err(|what| at("timers", what))
         })?;
@@ -368,6 +384,7 @@ impl Target {
             pause_between_sets: Duration::from_millis(file.pause_between_sets_ms),
             local_path: file.local_path,
             known: file.known,
+            restart,
             file: Some(path.to_owned()),
         })
     }
@@ -464,6 +481,7 @@ struct TargetFile {
     #[serde(default)]
     local_path: BTreeMap<String, PathBuf>,
     known: Option<String>,
+    restart: Option<Vec<String>>,
 }
 
 fn default_port() -> u16 {
@@ -563,6 +581,20 @@ mod tests {
             let error = timers(&format!("timers = {wrong}\n")).expect_err(wrong);
             assert_eq!(error.line, 5, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_restart_is_a_program_with_its_arguments() {
+        let restart = |more: &str| read(more).map(|target| target.restart);
+        assert_eq!(restart(""), Ok(Vec::new()));
+        let words = vec!["/bin/restart".to_owned(), "now".to_owned()];
+        assert_eq!(
+            restart("restart = [\"/bin/restart\", \"now\"]\n"),
+            Ok(words)
+        );
+        let error = restart("restart = [\"\", \"now\"]\n").expect_err("no program");
+        assert_eq!(error.line, 5);
+        restart("restart = \"/bin/restart now\"\n").expect_err("no shell splits a line");
     }
 
     #[test]

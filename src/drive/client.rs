@@ -23,6 +23,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use uuid::Uuid;
 
+/// What is being done when the tree of pipes is entered.
+pub(crate) const CONNECT_IPC: &str = "tree connect to IPC$";
+/// What is being done when the pipe is opened.
+pub(crate) const OPEN_PIPE: &str = "open of the pipe FssagentRpc";
+
 /// The open pipe and what is bound on it.
 struct Pipe {
     tree_id: u32,
@@ -145,12 +150,10 @@ impl Client {
             }
             let flags = response.session_flags;
             if flags.intersects(SessionFlags::IS_GUEST | SessionFlags::IS_NULL) {
-                let what = format!("{user} was logged on as guest");
-                return Err(DriveError::Misbehaved { during, what });
+                return Err(DriveError::Guest { user });
             }
             if flags.contains(SessionFlags::ENCRYPT_DATA) {
-                let what = "the server demands encryption, which this client lacks".to_owned();
-                return Err(DriveError::Misbehaved { during, what });
+                return Err(DriveError::Encryption { user });
             }
             let session_key = logon.session_key()?;
             session.start_signing(session_key.as_bytes())?;
@@ -211,7 +214,7 @@ impl Client {
             path: format!(r"\\{}\IPC$", self.host).into(),
             ..Default::default()
         };
-        let during = "tree connect to IPC$";
+        let during = CONNECT_IPC;
         let (_, answer) = self
             .connection
             .exchange(0, &request, during, ANSWER_MAX)
@@ -231,12 +234,7 @@ impl Client {
         };
         let response: create::Response = self
             .connection
-            .demand(
-                tree_id,
-                &request,
-                "open of the pipe FssagentRpc",
-                ANSWER_MAX,
-            )
+            .demand(tree_id, &request, OPEN_PIPE, ANSWER_MAX)
             .await?;
         Ok((tree_id, response.file_id))
     }

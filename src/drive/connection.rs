@@ -88,6 +88,8 @@ impl Connection {
         during: &'static str,
         max: Duration,
     ) -> Result<(Vec<u8>, Message), DriveError> {
+        let within = self.session.options.answer_within_s;
+        let max = within.map_or(max, |within| max.min(Duration::from_secs(within.into())));
         let (message_id, bytes) = self.session.request(tree_id, body)?;
         let silence = DriveError::Silence { during, after: max };
         let answer = timeout(max, self.transact(message_id, &bytes, during))

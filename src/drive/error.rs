@@ -45,6 +45,26 @@ pub enum DriveError {
         /// What the server says.
         status: NtStatus,
     },
+    /// The server let the user in, but as a guest.
+    #[error("{user} was logged on as a guest")]
+    Guest {
+        /// Who.
+        user: String,
+    },
+    /// The server wants all messages encrypted.
+    #[error("the server demands encryption of {user}'s session, which this client lacks")]
+    Encryption {
+        /// Who.
+        user: String,
+    },
+    /// An answer that had to be signed is not.
+    #[error("{during}: an answer with {status} is not signed")]
+    NotSigned {
+        /// What was being done.
+        during: &'static str,
+        /// What the server answered.
+        status: NtStatus,
+    },
     /// An SMB request was refused where it had to be granted.
     #[error("{during}: {status}")]
     Refused {

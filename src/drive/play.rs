@@ -12,6 +12,7 @@ use crate::drive::error::DriveError;
 use crate::drive::files::Handle;
 use crate::drive::judge::{Facts, Judgement, RpcAnswer, Rules, StepResult, judge};
 use crate::drive::remains::Remains;
+use crate::drive::restart;
 use crate::drive::tape::Tape;
 use crate::drive::values::{IdSource, Values, build_call, fill, share_part};
 use crate::drive::verbs::FileJob;
@@ -466,11 +467,12 @@ impl<'a> Player<'a> {
 
     /// Restarts the server. No connection outlives that, and so no open file.
     async fn restart(&mut self, scene: &mut Scene) -> Result<(), String> {
-        let Time::Ours { restart, .. } = &self.time else {
-            return Err("the server is not the harness's to restart".to_owned());
-        };
         scene.handles.clear();
         scene.clients.clear();
+        scene.answer_by = None;
+        let Time::Ours { restart, .. } = &self.time else {
+            return restart::restart(&self.target).await;
+        };
         let port = restart().await?;
         Arc::make_mut(&mut self.target).port = port;
         self.began = now_ticks();

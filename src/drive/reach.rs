@@ -5,6 +5,28 @@ use crate::drive::client::Client;
 use crate::drive::error::DriveError;
 use crate::drive::remains::release_context;
 use crate::drive::tape::Tape;
+use crate::drive::wait::SIGN_OF_LIFE_MAX;
+use fsrvp_wire::fsrvp::Call;
+use fsrvp_wire::fsrvp::get_supported_version::Request;
+use tokio::time::timeout;
+
+/// Whether the server answers: a connection, a logon, a bind and a call, in a bounded time.
+///
+/// # Errors
+/// What it did not answer, or how it refused.
+pub async fn answers(target: &Target) -> Result<(), DriveError> {
+    let during = "a first call";
+    let asking = async {
+        let mut client = Client::connect(target, &ClientSpec::default(), &Tape::default()).await?;
+        client
+            .call(&Call::GetSupportedVersion(Request {}))
+            .await
+            .map(drop)
+    };
+    let after = SIGN_OF_LIFE_MAX;
+    let silence = DriveError::Silence { during, after };
+    timeout(after, asking).await.unwrap_or(Err(silence))
+}
 
 /// Tries everything that the target file promises, before any case is played: a typing slip there
 /// must not look like a fault of the server. What travels goes to `tape`.

@@ -15,6 +15,9 @@ use fsrvp_wire::smb2::negotiate_contexts::{
 use fsrvp_wire::smb2::{Body, Command, Dialect, Header, HeaderFlags, NtStatus};
 use uuid::Uuid;
 
+/// What is being done when a dialect is agreed on.
+pub(crate) const NEGOTIATE: &str = "negotiate";
+
 /// How many credits each request asks for: more than one request is never under way.
 const CREDITS: u16 = 16;
 /// The message id of what a server sends without being asked.
@@ -130,7 +133,7 @@ impl Session {
         request: &[u8],
         answer: &Message,
     ) -> Result<negotiate::Response, DriveError> {
-        let during = "negotiate";
+        let during = NEGOTIATE;
         if answer.header.status != NtStatus::SUCCESS {
             let status = answer.header.status;
             return Err(DriveError::Refused { during, status });
@@ -257,8 +260,8 @@ impl Session {
             return Ok(());
         }
         if !header.flags.contains(HeaderFlags::SIGNED) {
-            let what = format!("an answer with {} is not signed", header.status);
-            return Err(DriveError::Misbehaved { during, what });
+            let status = header.status;
+            return Err(DriveError::NotSigned { during, status });
         }
         security::signing::verify(self.signing, &keys.signing, bytes).map_err(|error| {
             let what = error.to_string();

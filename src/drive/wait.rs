@@ -12,6 +12,12 @@ const EARLY_SHARE: f64 = 0.7;
 /// How long a newly exposed share may take to be seen by a connection that was there before:
 /// some servers tell their processes of it only after they answered.
 pub(crate) const SHARE_SEEN_MAX: Duration = Duration::from_secs(3);
+/// How long the program may take that restarts a foreign server.
+pub(crate) const RESTART_MAX: Duration = Duration::from_secs(120);
+/// How long a foreign server may take after that until it answers.
+pub(crate) const ANSWERS_AGAIN_MAX: Duration = Duration::from_secs(60);
+/// How long a foreign server may take for a first call when the question is whether it is there.
+pub(crate) const SIGN_OF_LIFE_MAX: Duration = Duration::from_secs(10);
 /// How long between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 

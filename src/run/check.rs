@@ -7,6 +7,7 @@ mod gone;
 mod keep;
 mod lives;
 mod progress;
+mod remedy;
 
 pub use archive::Archives;
 pub use bench::{Bench, Worker};
@@ -294,7 +295,10 @@ fn play_in_order(
         }
     }
     let of_cases = outcomes.len();
-    for n in (0..lives).take_while(|_| !bench.is_interrupted()) {
+    for n in 0..lives {
+        if bench.is_interrupted() || worker.is_server_gone() {
+            break;
+        }
         let failure = worker.lifecycle(n, &mut played.survey);
         played.failures.extend(failure);
     }
@@ -340,7 +344,7 @@ fn play_all(
         }
         let mut survey = Lifecycles::default();
         let mut failures = Vec::new();
-        while goes_on() {
+        while goes_on() && !worker.is_server_gone() {
             let n = next_life.fetch_add(1, Ordering::Relaxed);
             if n >= lives {
                 break;

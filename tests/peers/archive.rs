@@ -44,7 +44,7 @@ const SAMBA_CASES: &str = "abort-shadow-copy-set/unknown-set,abort-shadow-copy-s
 /// Samba without the list of what is known of it.
 fn samba() -> Outcome {
     let peer = SambaPeer::start(2)?;
-    let target = peer.target_file(2)?;
+    let target = peer.target_file("timers = { fixed_s = 2 }")?;
     let text = fs::read_to_string(&target)?;
     fs::write(&target, text.replace("known = \"samba-4.17\"\n", ""))?;
     let dir = tempfile::tempdir()?;

@@ -17,6 +17,7 @@ mod samba;
 mod serve;
 mod smb2_crate;
 mod strangers;
+mod targets;
 mod tool;
 mod torture;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     trials.extend(lifecycle::trials());
     trials.extend(judge_client::trials());
     trials.extend(strangers::trials());
+    trials.extend(targets::trials());
     trials.extend(torture::trials());
     trials.extend(profiles::trials());
     trials.extend(smb2_crate::trials());

@@ -38,8 +38,24 @@ impl SambaPeer {
         SambaPeer::start_in(&std::env::temp_dir(), sequence_timeout_s)
     }
 
-    /// The same with everything that it keeps, shares included, below `parent`.
+    /// Starts smbd with the timers of MS-FSRVP, which are Samba's own.
+    #[allow(
+        dead_code,
+        reason = "benches/server takes this file in and uses the rest"
+    )]
+    pub(crate) fn start_nominal() -> io::Result<SambaPeer> {
+        SambaPeer::start_with(&std::env::temp_dir(), "")
+    }
+
+    /// The same as `start` with everything that it keeps, shares included, below `parent`.
     pub(crate) fn start_in(parent: &Path, sequence_timeout_s: u32) -> io::Result<SambaPeer> {
+        SambaPeer::start_with(
+            parent,
+            &format!("    fss:sequence timeout = {sequence_timeout_s}\n"),
+        )
+    }
+
+    fn start_with(parent: &Path, options: &str) -> io::Result<SambaPeer> {
         let mut builder = tempfile::Builder::new();
         let dir = builder.prefix("fsrvp-samba-").tempdir_in(parent)?;
         // Samba's processes reach it under the identity of each user.
@@ -47,7 +63,7 @@ impl SambaPeer {
         let port = free_port()?;
         let peer = SambaPeer { dir, port };
         peer.lay_out()?;
-        fs::write(peer.config(), peer.configuration(sequence_timeout_s))?;
+        fs::write(peer.config(), peer.configuration(options))?;
         peer.add_users()?;
         peer.start_daemon()?;
         Ok(peer)
@@ -58,8 +74,8 @@ impl SambaPeer {
         self.dir.path().join("shares").join(name)
     }
 
-    /// The target file for `fsrvp check`.
-    pub(crate) fn target_file(&self, sequence_timeout_s: u32) -> io::Result<PathBuf> {
+    /// The target file for `fsrvp check`, with these further lines.
+    pub(crate) fn target_file(&self, more: &str) -> io::Result<PathBuf> {
         let path = self.dir.path().join("target.toml");
         let text = format!(
             r#"name = "samba-4.17"
@@ -73,8 +89,8 @@ hidden = "hidden$"
 unsupported = ["nosnap", "nofss"]
 plain_user = {{ name = "{plain}", password = "{plain_password}" }}
 profile = "samba"
-timers = {{ fixed_s = {sequence_timeout_s} }}
 known = "samba-4.17"
+{more}
 "#,
             port = self.port,
             admin = ADMIN.name,
@@ -112,7 +128,7 @@ known = "samba-4.17"
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755))
     }
 
-    fn configuration(&self, sequence_timeout_s: u32) -> String {
+    fn configuration(&self, options: &str) -> String {
         let root = self.dir.path().display();
         let mut text = format!(
             "[global]
@@ -145,8 +161,7 @@ known = "samba-4.17"
     change share command = /bin/true
     rpcd_fsrvp:num_workers = 1
     rpcd_fsrvp:idle_seconds = 3600
-    fss:sequence timeout = {sequence_timeout_s}
-",
+{options}",
             port = self.port,
         );
         for (name, directory, copied) in [
@@ -194,6 +209,17 @@ known = "samba-4.17"
     }
 
     fn start_daemon(&self) -> io::Result<()> {
+        self.start_smbd()?;
+        // The first use of the pipe makes smbd start its helper processes; a client that comes
+        // while they start is refused, so this one asks until it is answered.
+        tool::wait_for("Samba's FSRVP agent", Duration::from_secs(20), || {
+            Tool::rpcclient(self.port, ADMIN, "sign", "fss_get_sup_version")
+                .is_ok_and(|run| run.status == Some(0))
+        })
+        .map_err(|error| io::Error::other(format!("{error}: {}", self.logs())))
+    }
+
+    fn start_smbd(&self) -> io::Result<()> {
         let log = fs::File::create(self.dir.path().join("log/start.log"))?;
         let status = Command::new("smbd")
             .arg("--daemon")
@@ -209,14 +235,57 @@ known = "samba-4.17"
             )));
         }
         tool::wait_for_listener(self.port, Duration::from_secs(10))
-            .map_err(|error| io::Error::other(format!("{error}: {}", self.logs())))?;
-        // The first use of the pipe makes smbd start its helper processes; a client that comes
-        // while they start is refused, so this one asks until it is answered.
-        tool::wait_for("Samba's FSRVP agent", Duration::from_secs(20), || {
-            Tool::rpcclient(self.port, ADMIN, "sign", "fss_get_sup_version")
-                .is_ok_and(|run| run.status == Some(0))
-        })
-        .map_err(|error| io::Error::other(format!("{error}: {}", self.logs())))
+            .map_err(|error| io::Error::other(format!("{error}: {}", self.logs())))
+    }
+
+    /// Ends smbd and starts it again with one more option, for as long as `look` takes; whether its
+    /// agent answers then is for `look` to see.
+    #[allow(
+        dead_code,
+        reason = "benches/server takes this file in and uses the rest"
+    )]
+    pub(crate) fn reconfigured<T>(&self, option: &str, look: impl FnOnce() -> T) -> io::Result<T> {
+        let before = fs::read_to_string(self.config())?;
+        // The last one of several counts.
+        let last = "rpcd_fsrvp:idle_seconds = 3600\n";
+        let with = before.replacen(last, &format!("{last}    {option}\n"), 1);
+        fs::write(self.config(), with)?;
+        self.stop();
+        self.start_smbd()?;
+        let seen = look();
+        fs::write(self.config(), before)?;
+        Ok(seen)
+    }
+
+    /// A program that ends smbd by its first argument, a signal, and starts it again.
+    #[allow(
+        dead_code,
+        reason = "benches/server takes this file in and uses the rest"
+    )]
+    pub(crate) fn restart_program(&self) -> io::Result<PathBuf> {
+        let path = self.dir.path().join("bin/restart");
+        let config = self.config().display().to_string();
+        // The last letter in brackets: the search must not find itself.
+        let text = RESTART_SCRIPT
+            .replace("PATTERN", &config.replace("smb.conf", "smb.con[f]"))
+            .replace("CONFIG", &config);
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        Ok(path)
+    }
+
+    /// Sets flags of the administrator's account, as pdbedit has them.
+    #[allow(
+        dead_code,
+        reason = "benches/server takes this file in and uses the rest"
+    )]
+    pub(crate) fn flag_admin(&self, flags: &str) -> io::Result<()> {
+        let mut command = Command::new("pdbedit");
+        command.arg("-s").arg(self.config());
+        command.args(["-c", flags, "root"]);
+        tool::run_with_input(command, b"")?
+            .success("pdbedit")
+            .map(drop)
     }
 
     /// The end of each log, for a failure's message.
@@ -254,8 +323,8 @@ known = "samba-4.17"
     }
 }
 
-impl Drop for SambaPeer {
-    fn drop(&mut self) {
+impl SambaPeer {
+    fn stop(&self) {
         for signal in [rustix::process::Signal::TERM, rustix::process::Signal::KILL] {
             for pid in self.processes() {
                 let _ = rustix::process::kill_process(pid, signal);
@@ -264,6 +333,12 @@ impl Drop for SambaPeer {
                 self.processes().is_empty()
             });
         }
+    }
+}
+
+impl Drop for SambaPeer {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -290,4 +365,22 @@ create)
 delete) case $3 in "$2"/.copies/*) rm -rf -- "$3" ;; *) exit 1 ;; esac ;;
 *) exit 2 ;;
 esac
+"#;
+
+/// Ends every process of the peer with a signal, waits for their end, and starts smbd.
+#[allow(
+    dead_code,
+    reason = "benches/server takes this file in and uses the rest"
+)]
+const RESTART_SCRIPT: &str = r#"#!/bin/sh
+set -eu
+pids() { grep -lzx -- "--configfile=PATTERN" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3; }
+kill -"$1" $(pids)
+looks=0
+while [ -n "$(pids)" ]; do
+    looks=$((looks + 1))
+    if [ $looks -gt 200 ]; then echo "smbd does not end" >&2; exit 1; fi
+    sleep 0.05
+done
+exec smbd --daemon --configfile=CONFIG
 "#;

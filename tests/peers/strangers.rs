@@ -1,15 +1,10 @@
-//! Our harness against Samba, and Samba's file tools against our shares.
+//! Samba's file tools against our shares.
 
-use crate::samba::SambaPeer;
 use crate::serve::{ADMIN, Serve, Store};
 use crate::tool::{self, Tool};
 use crate::{Outcome, demand, refuse, trial};
 use libtest_mimic::Trial;
 use std::fs;
-use std::process::Command;
-
-/// Samba's Message Sequence Timer, in seconds, so that the timer cases can wait for it.
-const SEQUENCE_TIMEOUT_S: u32 = 2;
 
 /// What smbclient calls the ciphers of SMB 3.1.1.
 const CIPHERS: [&str; 4] = ["AES-128-GCM", "AES-128-CCM", "AES-256-GCM", "AES-256-CCM"];
@@ -18,17 +13,11 @@ const DIALECTS: [&str; 5] = ["SMB2_02", "SMB2_10", "SMB3_00", "SMB3_02", "SMB3_1
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![trial(
-        "check_against_smbd",
-        &["smbd", "smbpasswd", "rpcclient", "smbclient"],
-        true,
-        check_against_smbd,
-    )];
-    trials.push(trial(
         "encrypted_share",
         &["smbclient", "rpcclient"],
         false,
         encrypted_share,
-    ));
+    )];
     for dialect in DIALECTS {
         let name = format!("smbclient_at_home::{}", dialect.to_lowercase());
         trials.push(trial(name, &["smbclient", "rpcclient"], false, move || {
@@ -106,27 +95,6 @@ fn encrypted_share() -> Outcome {
         server.kill_and_restart(Store::Any)?;
     }
     Ok(())
-}
-
-/// Every verdict over a real smbd is a pass or a deviation that the list explains.
-fn check_against_smbd() -> Outcome {
-    let peer = SambaPeer::start(SEQUENCE_TIMEOUT_S)?;
-    for share in ["fsrvp_share", "vol2", "hidden", "big", "plain"] {
-        fs::write(peer.share(share).join("hello.txt"), "as it was\n")?;
-    }
-    let mut check = Command::new(env!("CARGO_BIN_EXE_fsrvp"));
-    check
-        .arg("check")
-        .arg("--target")
-        .arg(peer.target_file(SEQUENCE_TIMEOUT_S)?)
-        .arg("--format")
-        .arg("text");
-    let run = tool::run_with_input(check, b"")?;
-    if run.status == Some(0) {
-        Ok(())
-    } else {
-        Err(format!("exit {:?}\n{}\n{}", run.status, run.output, peer.logs()).into())
-    }
 }
 
 /// smbclient makes, reads, renames, lists and removes on a base share.

@@ -1,9 +1,11 @@
 //! A server that dies in the middle of a run.
 
 use crate::server::Server;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// Passes connections on to `server`; at the connection with number `last` it closes that one and
@@ -73,4 +75,93 @@ fn a_server_that_dies_is_a_failure_and_the_rest_is_not_tried() {
     let ends = crate::archive::ends(&files["traffic.pcapng"]);
     assert!(ends.contains(&port), "{ends:?}");
     dying.join().expect("it died as it should");
+}
+
+/// Passes connections on to `server`; from the connection with number `last` on, and on those that
+/// there are, nothing more comes back.
+fn falls_silent(listener: &TcpListener, server: SocketAddr, last: usize) {
+    let silent = Arc::new(AtomicBool::new(false));
+    let mut kept = Vec::new();
+    for (n, client) in listener.incoming().enumerate() {
+        let Ok(client) = client else { return };
+        if n + 1 >= last {
+            silent.store(true, Ordering::SeqCst);
+            kept.push(client);
+            continue;
+        }
+        let upstream = TcpStream::connect(server).expect("the server is there");
+        let there = (client.try_clone(), upstream.try_clone());
+        let (Ok(mut from), Ok(mut to)) = there else {
+            return;
+        };
+        thread::spawn(move || io::copy(&mut from, &mut to));
+        let silent = Arc::clone(&silent);
+        thread::spawn(move || back(upstream, client, &silent));
+    }
+}
+
+/// Passes answers on until nothing more is to come back.
+fn back(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool) {
+    let mut bytes = [0; 4096];
+    while let Ok(length @ 1..) = from.read(&mut bytes) {
+        if !silent.load(Ordering::SeqCst) && to.write_all(&bytes[..length]).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_server_that_falls_silent_costs_one_case_its_patience_and_no_more() {
+    let server = Server::start();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let of_server = server.address();
+    let target = server.target(
+        &format!("port = {}", of_server.port()),
+        &format!("smb = {{ answer_within_s = 1 }}\nport = {port}"),
+    );
+    thread::spawn(move || falls_silent(&listener, of_server, 8));
+    let run = Command::new(env!("CARGO_BIN_EXE_fsrvp"))
+        .args(["check", "--lifecycles", "20", "--target"])
+        .arg(target)
+        .output()
+        .expect("the binary runs");
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert_eq!(run.status.code(), Some(1), "{text}");
+    assert!(text.contains("\npass "), "{text}");
+    let fails = text.matches("  server gone: no answer to ").count();
+    assert_eq!(fails, 1, "{text}");
+    assert!(text.matches("  server gone since ").count() > 100, "{text}");
+    assert!(text.contains(" pass, 1 fail, "), "{text}");
+    assert!(text.contains("generated: 0 lifecycles"), "{text}");
+}
+
+#[test]
+fn a_program_that_does_not_restart_the_server_says_nothing_of_the_server() {
+    let server = Server::start();
+    for (program, told) in [
+        (
+            r#"["/bin/sh", "-c", "echo no such service; exit 3"]"#,
+            "printed:",
+        ),
+        (
+            r#"["/nonexistent/restart"]"#,
+            "/nonexistent/restart: No such file",
+        ),
+    ] {
+        let target = server.target("shares =", &format!("restart = {program}\nshares ="));
+        let run = Command::new(env!("CARGO_BIN_EXE_fsrvp"))
+            .args(["check", "persistence/the-context-is-not-kept", "--target"])
+            .arg(target)
+            .output()
+            .expect("the binary runs");
+        let text = String::from_utf8_lossy(&run.stdout);
+        assert_eq!(run.status.code(), Some(1), "{text}");
+        assert!(text.starts_with("inconclusive "), "{text}");
+        assert!(
+            text.contains("the program that restarts the server failed"),
+            "{text}"
+        );
+        assert!(text.contains(told), "{text}");
+    }
 }

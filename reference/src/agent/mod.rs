@@ -174,10 +174,10 @@ impl Agent {
         restored: State,
     ) -> Agent {
         Agent {
+            session: wrong::first_session(&config),
             config: wrong::bend_config(config),
             ids,
             catalogue,
-            session: Session::default(),
             // Nothing works on a commit any more: where one was under way, Commit starts it again.
             state: restored.clone(),
             stored: Some(restored),

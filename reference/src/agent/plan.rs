@@ -130,12 +130,16 @@ impl Agent {
         while let Some(plan) = self.plan.as_mut() {
             match plan.steps.pop_front() {
                 Some(Step::Effect(effect)) => {
-                    if let Effect::Persist(state) = &effect {
-                        plan.persisting = Some(state.clone());
-                    }
+                    let method = plan.replies.first().map(|(_, reply)| reply.opnum());
+                    let effect = self.bend_effect(method, effect);
+                    let persisting = match &effect {
+                        Effect::Persist(state) => Some(state.clone()),
+                        _ => None,
+                    };
                     let id = self.next_effect(effect);
                     if let Some(plan) = self.plan.as_mut() {
                         plan.effect = Some(id);
+                        plan.persisting = persisting;
                     }
                     return;
                 }

@@ -5,7 +5,7 @@
 
 mod bend;
 
-pub(super) use bend::bend_config;
+pub(super) use bend::{bend_config, first_session};
 
 macro_rules! faults {
     ($($(#[doc = $doc:literal])* $name:ident breaks $($id:literal)+;)*) => {
@@ -201,6 +201,17 @@ faults! {
     ExpiryKeepsContext breaks "FSRVP-3.1.5-02" "FSRVP-3.1.2-01";
     /// The timer takes the recovered sets along.
     ExpiryTakesRecovered breaks "FSRVP-3.1.5-04" "FSRVP-3.1.4.7-11";
+    // What a restart or the end of a connection changes.
+    /// After a restart a context is set.
+    ContextOutlivesRestart breaks "FSRVP-3.1.3-01";
+    /// SetContext drops a set, and a restart brings it back.
+    DroppedSetReturns breaks "FSRVP-3.1.4-27";
+    /// Delete removes a mapping, and a restart brings it back.
+    DeletedMappingReturns breaks "FSRVP-3.1.4-33";
+    /// Abort removes a set, and a restart brings it back.
+    AbortedSetReturns breaks "FSRVP-3.1.4-34";
+    /// The end of any connection releases what is Recovered.
+    LostConnectionReleases breaks "FSRVP-2.2.2.1-06";
     /// SetContext may be repeated twice, not five times.
     RetryLimitLow breaks "FSRVP-2.2.2.2-01" "FSRVP-2.2.2.2-05" "FSRVP-2.2.2.2-09" "FSRVP-3.1.4.2-14";
 }

@@ -26,6 +26,7 @@ enum Message {
     Call(Box<Caller>, Call, oneshot::Sender<Reply>),
     Advance(Duration, oneshot::Sender<()>),
     Status(oneshot::Sender<(i64, AgentStatus)>),
+    ConnectionLost,
 }
 
 /// The way to the task.
@@ -46,6 +47,12 @@ impl AgentHandle {
         let (sender, receiver) = oneshot::channel();
         self.0.send(Message::Status(sender)).await.ok()?;
         receiver.await.ok()
+    }
+
+    /// Tells that a connection has ended.
+    pub(super) async fn connection_lost(&self) {
+        // A server that stops has nothing to do for it.
+        let _ = self.0.send(Message::ConnectionLost).await;
     }
 
     /// Moves a manual clock on; returns when everything that became due is done.
@@ -131,6 +138,9 @@ impl Actor {
                         self.advance(by, &mut completions).await;
                         // Whoever asked may have gone.
                         let _ = done.send(());
+                    }
+                    Some(Message::ConnectionLost) => {
+                        self.agent.handle_connection_lost(self.time.now());
                     }
                     Some(Message::Status(asker)) => {
                         let now = self.time.now();

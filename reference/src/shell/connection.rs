@@ -49,6 +49,8 @@ pub(super) struct Shared {
     pub(super) time: Time,
     pub(super) peers: Arc<Peers>,
     pub(super) threads: Threads,
+    /// Whether the agent wants to know of each connection's end.
+    pub(super) tells_ends: bool,
 }
 
 /// The connections of a server, for those that have to tell another one something.
@@ -231,6 +233,9 @@ pub(super) async fn serve(
         }
     }
     tap.pass(Passing::Closed { by_client });
+    if shared.tells_ends {
+        shared.agent.connection_lost().await;
+    }
     finish(connection, files, threads).await;
     shared.peers.lock().remove(&id);
     tracing::debug!(%client, "disconnected");

@@ -158,6 +158,9 @@ impl Reference {
             answers: Arc::new(Answers::new(config.answers.clone())),
             time,
             peers: Arc::default(),
+            tells_ends: config
+                .faults
+                .contains(&crate::agent::Fault::LostConnectionReleases),
         };
         let listener = tokio::spawn(accept(listener, shared, config.limits, stopped));
         tracing::info!(%address, "serving");

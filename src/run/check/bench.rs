@@ -1,12 +1,13 @@
 //! What a run of cases needs: the cases, the target, and workers that play one after the other.
 
 use crate::case::{Case, KnownDeviations, Library, Profile, Target, Timers};
-use crate::drive::{Company, DriveError, IdSource, Player, Tape, Time, reach};
+use crate::drive::{Company, IdSource, Player, Tape, Time, reach};
 use crate::outcome::{Outcome, TargetName, Verdict};
 use crate::requirement::Catalogue;
 use crate::run::check::archive::{Log, RunCapture, SharedCapture, Story, Traffic, keys_head};
 use crate::run::check::embedded::{self, Embedded};
 use crate::run::check::gone::Watch;
+use crate::run::check::remedy::remedy;
 use crate::run::check::{CheckError, CheckOptions};
 use fsrvp_reference::agent::Fault;
 use std::fmt::Write as _;
@@ -61,7 +62,7 @@ impl Bench {
                 let known = match &target.known {
                     Some(name) => {
                         let beside = path.parent().unwrap_or(Path::new("."));
-                        library.known(name, beside)?
+                        library.known(name, beside)?.of_target()
                     }
                     None => KnownDeviations::default(),
                 };
@@ -217,16 +218,7 @@ impl Bench {
         let runtime = runtime(None)?;
         let (_, tape) = self.traffic(false);
         runtime.block_on(reach(target, &tape)).map_err(|source| {
-            let remedy = match &source {
-                DriveError::Connect { .. } => {
-                    "start the server, or set host and port of the target"
-                }
-                DriveError::Logon { .. } => "set the account of the target, name and password",
-                DriveError::Refused { .. } => "let the server offer the pipe FssagentRpc",
-                DriveError::Share { .. } => "correct the target file, or let the user in there",
-                DriveError::BindRefused(_) => "set rpc_auth of the target",
-                _ => "see whether the target speaks SMB 2 or 3 there",
-            };
+            let remedy = remedy(&source);
             CheckError::Unreachable { source, remedy }
         })
     }
@@ -293,7 +285,7 @@ pub struct Worker<'b> {
     pub(super) embedded: Option<Embedded>,
     pub(super) runtime: Runtime,
     pub(super) bench: &'b Bench,
-    watch: Watch,
+    pub(super) watch: Watch,
     /// What travels while a case is played.
     pub(super) traffic: Arc<Mutex<Traffic>>,
     pub(super) tape: Tape,
@@ -378,11 +370,11 @@ impl<'b> Worker<'b> {
         let Some((target, _)) = &bench.foreign else {
             return self.play_here(case);
         };
-        if let Some(outcome) = self.watch.before(case, target) {
+        if let Some(outcome) = self.watch.before(case, target, &self.runtime) {
             return outcome;
         }
         let outcome = self.play_here(case);
-        self.watch.after(outcome, target)
+        self.watch.after(outcome, target, &self.runtime)
     }
 
     fn play_here(&mut self, case: &Case) -> Outcome {

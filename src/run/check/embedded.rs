@@ -323,6 +323,7 @@ fn target(profile: Profile, port: u16, admin: String, plain: String) -> Target {
         pause_between_sets: Duration::ZERO,
         local_path: BTreeMap::new(),
         known: None,
+        restart: Vec::new(),
         file: None,
     }
 }

@@ -43,7 +43,10 @@ impl Worker<'_> {
             false => PLAYS_MAX,
         };
         let verdict = failure.fault.verdict();
+        // A foreign server that went is not made to go again and again.
+        let went = self.bench.is_foreign() && matches!(failure.fault, Breach::Gone(_));
         let mut life = match verdict {
+            _ if went => failure.life.clone(),
             Verdict::Inconclusive => failure.life.clone(),
             _ => shortest(&failure.life, plays_max, &mut |life| {
                 let breach = self.look_for_breach(life, None);
@@ -54,7 +57,10 @@ impl Worker<'_> {
         life.id = format!("{TOPIC}/{}", kind.to_lowercase());
         life.title = format!("Generated: {kind} holds");
         life.why = Some(format!("Lifecycle {} of seed {seed} broke it.", failure.n));
-        let records = self.record(&life);
+        let records = match went {
+            true => Vec::new(),
+            false => self.record(&life),
+        };
         let outcome = outcome(&life, failure, &records);
         let mut message = format!("lifecycle {} of seed {seed}", failure.n);
         if others > 0 {
@@ -62,7 +68,7 @@ impl Worker<'_> {
         }
         message += &format!("\n{}", told(&failure.fault, &records));
         let mut text = None;
-        if !matches!(failure.fault, Breach::Left(_)) {
+        if !went && !matches!(failure.fault, Breach::Left(_)) {
             let told = self.write(&mut life, &records, place, &mut text);
             message += &format!("\n{told}");
         }

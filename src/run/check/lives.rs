@@ -125,6 +125,9 @@ impl Worker<'_> {
             };
             breach = Some((trouble.step, fault));
         }
+        if let (Some((_, Breach::Gone(_))), Some((target, _))) = (&breach, &self.bench.foreign) {
+            self.watch.look(&life.id, target, &self.runtime);
+        }
         if breach.is_some() {
             // Where no other server starts, the next lifecycle fails for it.
             let _ = self.renew();
@@ -174,6 +177,11 @@ impl Worker<'_> {
             Some(Err(_)) => Err(none("given up after ten minutes")),
             None => Err(none("interrupted")),
         }
+    }
+
+    /// Whether a foreign server has gone, or answers no more.
+    pub(super) fn is_server_gone(&self) -> bool {
+        self.watch.is_gone()
     }
 
     /// What the server is known to do otherwise.

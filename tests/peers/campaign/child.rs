@@ -225,6 +225,7 @@ impl Server {
             pause_between_sets: std::time::Duration::ZERO,
             local_path: std::collections::BTreeMap::new(),
             known: None,
+            restart: Vec::new(),
             file: None,
         }
     }

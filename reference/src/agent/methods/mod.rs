@@ -230,7 +230,7 @@ impl Agent {
 }
 
 /// The effect that removes everything a set has made.
-fn removal(set: &ShadowCopySet) -> Effect {
+pub(super) fn removal(set: &ShadowCopySet) -> Effect {
     Effect::Remove {
         exposed_names: set.exposed_names(),
         copies: set.backend_refs(),

@@ -1,10 +1,14 @@
 //! Where the faults bend what the agent does: on the way in, on the way out, and in between.
 
 use super::Fault;
-use crate::agent::plan::{Change, TimerChange};
-use crate::agent::{Agent, AgentConfig, Caller, Holder, Now, State, Status};
+use crate::agent::methods::removal;
+use crate::agent::plan::{Change, Plan, TimerChange};
+use crate::agent::{
+    Agent, AgentConfig, Caller, Effect, Holder, Now, Session, ShadowCopySet, State, Status,
+};
 use fsrvp_wire::fsrvp::{Call, Context, Hresult, Opnum, Reply, ShadowCopySetId};
 use fsrvp_wire::ndr::WideString;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -147,7 +151,73 @@ pub(in crate::agent) fn bend_config(mut config: AgentConfig) -> AgentConfig {
     config
 }
 
+/// What an agent begins with as the faults have it.
+pub(in crate::agent) fn first_session(config: &AgentConfig) -> Session {
+    let outlives = config.faults.contains(&Fault::ContextOutlivesRestart);
+    Session {
+        holder: outlives.then(some_holder),
+        ..Session::default()
+    }
+}
+
+/// Somebody who holds a context.
+fn some_holder() -> Holder {
+    Holder {
+        context: Context::CTX_BACKUP,
+        client_address: Ipv4Addr::LOCALHOST.into(),
+        user: String::new(),
+        since: 0,
+    }
+}
+
 impl Agent {
+    /// A connection has ended. Nothing hangs on one, but for a fault.
+    pub(crate) fn handle_connection_lost(&mut self, now: Now) {
+        let is_recovered = |set: &&ShadowCopySet| set.status == Status::Recovered;
+        let recovered: Vec<ShadowCopySet> = self
+            .state
+            .sets
+            .iter()
+            .filter(is_recovered)
+            .cloned()
+            .collect();
+        let releases = self.is_wrong(Fault::LostConnectionReleases) && self.plan.is_none();
+        if recovered.is_empty() || !releases {
+            return;
+        }
+        self.state
+            .sets
+            .retain(|set| set.status != Status::Recovered);
+        let persist = Effect::Persist(self.state.clone());
+        let removals = recovered.iter().map(removal);
+        self.begin(
+            Plan::of_effects(std::iter::once(persist).chain(removals)),
+            now,
+        );
+    }
+
+    /// An effect that is about to be carried out, of the call of `method`.
+    pub(in crate::agent) fn bend_effect(&self, method: Option<Opnum>, effect: Effect) -> Effect {
+        let Some(method) = method.filter(|_| !self.config.faults.is_empty()) else {
+            return effect;
+        };
+        let returns = match method {
+            Opnum::SetContext => self.is_wrong(Fault::DroppedSetReturns),
+            Opnum::AbortShadowCopySet => self.is_wrong(Fault::AbortedSetReturns),
+            Opnum::DeleteShareMapping => self.is_wrong(Fault::DeletedMappingReturns),
+            _ => false,
+        };
+        match effect {
+            Effect::Persist(_) if returns => Effect::Persist(self.state.clone()),
+            // What shows again needs what it shows.
+            Effect::Remove { exposed_names, .. } if returns => Effect::Remove {
+                exposed_names,
+                copies: Vec::new(),
+            },
+            other => other,
+        }
+    }
+
     /// Whether the agent has this fault.
     pub(in crate::agent) fn is_wrong(&self, fault: Fault) -> bool {
         self.config.faults.contains(&fault)
@@ -181,10 +251,8 @@ impl Agent {
                 }
                 if self.is_wrong(Fault::StartWithoutContext) && self.session.holder.is_none() {
                     self.session.holder = Some(Holder {
-                        context: Context::CTX_BACKUP,
                         client_address: caller.address,
-                        user: caller.user.clone(),
-                        since: 0,
+                        ..some_holder()
                     });
                 }
             }
