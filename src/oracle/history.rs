@@ -297,9 +297,14 @@ impl History {
         self.present.get(&key(name)).copied()
     }
 
+    /// Whether the timer has fired before an exchange of these times.
+    pub(super) fn fired(&self, durations: Durations, asked: Duration, answered: Duration) -> Fired {
+        self.timer.fired(durations, asked, answered)
+    }
+
     /// Moves on to the moment of an exchange: the timer may have fired.
     pub(super) fn advance(&mut self, durations: Durations, asked: Duration, answered: Duration) {
-        match self.timer.fired(durations, asked, answered) {
+        match self.fired(durations, asked, answered) {
             Fired::No => {}
             Fired::Maybe => {
                 self.context.may_be_clear = true;

@@ -4,6 +4,7 @@ use super::history::History;
 use super::rule::{Act, Ruling};
 use super::server::Judged;
 use super::statuses::{Status, Statuses};
+use super::timer::Fired;
 use super::{Durations, Server, finding};
 use crate::flow::{Answer, Exchange};
 use crate::outcome::Finding;
@@ -70,6 +71,16 @@ impl<'c> Live<'c> {
     /// Forgets what sets and context the server has.
     pub fn forget(&mut self) {
         self.server = Server::default();
+    }
+
+    /// Whether the server's timer may have run out before this exchange, or runs nobody knows how
+    /// long.
+    #[must_use]
+    pub fn may_have_run_out(&self, exchange: &Exchange) -> bool {
+        let asked = exchange.request_evidence.time;
+        let answered = exchange.answer_evidence.time.max(asked);
+        let history = &self.server.history;
+        history.fired(self.durations, asked, answered) != Fired::No
     }
 
     /// Judges an exchange, which nothing else overlaps, and learns from it.

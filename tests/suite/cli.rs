@@ -165,7 +165,7 @@ fn a_wrong_password_is_not_a_fault_of_the_server() {
         let target = server.target(right, wrong).display().to_string();
         could_not_run(
             &["check", "--target", &target],
-            &["LOGON_FAILURE", "account of the target"],
+            &["LOGON_FAILURE", "correct user, password and domain"],
         );
     }
 }

@@ -155,12 +155,12 @@ impl Worker<'_> {
             }
             (None, None) => return Err(none("the worker has no server")),
         };
-        if unsettled.timers_unsettle() {
-            live = Live::unknown(catalogue, Durations::Unknown);
-        }
         let ids = IdSource::new(self.bench.seed());
         let player = LivePlayer::new(target, time, ids, &mut self.company);
         let mut judge = |step: usize, exchange: &Exchange| {
+            if unsettled.timers_unsettle() && live.may_have_run_out(exchange) {
+                live.forget();
+            }
             let flow = watch(step, exchange, &mut live);
             if unsettled.unsettles(exchange.opnum) {
                 live.forget();
