@@ -107,6 +107,16 @@ pub struct KnownDeviations {
     entries: Vec<Deviation>,
     not_run: bool,
     unsettled_by: Vec<String>,
+    extends: Option<Extends>,
+}
+
+/// The list that another one goes on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extends {
+    /// Its name, or its path.
+    pub list: String,
+    /// The requirements whose entries do not hold here.
+    pub without: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -114,6 +124,11 @@ pub struct KnownDeviations {
 struct File {
     #[serde(rename = "target")]
     _target: String,
+    /// Another list, whose entries hold here as well.
+    extends: Option<String>,
+    /// The requirements of whose entries that is not so.
+    #[serde(default)]
+    without: Vec<String>,
     /// The list comes from documents: nobody has run it against the target that it is about.
     #[serde(default)]
     not_run: bool,
@@ -142,6 +157,38 @@ impl KnownDeviations {
         }
         let entries = parsed.into_iter().map(|(_, entry)| entry).collect();
         Ok(KnownDeviations { entries, ..list })
+    }
+
+    /// The list that this one goes on from.
+    #[must_use]
+    pub fn extends(&self) -> Option<&Extends> {
+        self.extends.as_ref()
+    }
+
+    /// The same behind the entries of `other`, which it goes on from.
+    ///
+    /// # Errors
+    /// A requirement of `without` that `other` has no entry of.
+    pub fn behind(mut self, other: &KnownDeviations) -> Result<KnownDeviations, String> {
+        let Some(Extends { list, without }) = self.extends.take() else {
+            return Ok(self);
+        };
+        let names = |entry: &Deviation, id: &str| entry.requirement.iter().any(|named| named == id);
+        for id in &without {
+            if !other.entries.iter().any(|entry| names(entry, id)) {
+                return Err(format!("without: {list} has no entry about {id}"));
+            }
+        }
+        let holds = |entry: &&Deviation| !without.iter().any(|id| names(entry, id));
+        let mut entries: Vec<_> = other.entries.iter().filter(holds).cloned().collect();
+        entries.append(&mut self.entries);
+        let mut unsettled_by = other.unsettled_by.clone();
+        unsettled_by.append(&mut self.unsettled_by);
+        Ok(KnownDeviations {
+            entries,
+            unsettled_by,
+            ..self
+        })
     }
 
     /// Reads a list and passes over the entries about nothing that `cases` judge.
@@ -263,10 +310,17 @@ fn parse(file: &str, text: &str) -> Result<(KnownDeviations, Vec<(usize, Deviati
         (line, entry)
     };
     let entries = parsed.deviation.into_iter().map(with_line).collect();
+    if parsed.extends.is_none() && !parsed.without.is_empty() {
+        let what = "without is only there beside extends";
+        let line = text.find("without").map_or(0, |at| line_of(text, at));
+        return Err(FileError::new(file, line, what.to_owned()));
+    }
+    let without = parsed.without;
     let list = KnownDeviations {
         entries: Vec::new(),
         not_run,
         unsettled_by: parsed.unsettled_by,
+        extends: parsed.extends.map(|list| Extends { list, without }),
     };
     Ok((list, entries))
 }

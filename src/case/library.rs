@@ -134,25 +134,40 @@ impl Library {
     /// # Errors
     /// A name that is not built in and no file, or the first thing that is wrong with the list.
     pub fn known(&self, name: &str, beside: &Path) -> Result<KnownDeviations, LoadError> {
+        let (file, list) = self.known_alone(name, beside)?;
+        let Some(extends) = list.extends() else {
+            return Ok(list);
+        };
+        let (_, other) = self.known_alone(&extends.list, beside)?;
+        let error = |what| FileError::new(&file, 0, what);
+        if other.extends().is_some() {
+            let what = format!("extends: {} itself extends another list", extends.list);
+            return Err(error(what).into());
+        }
+        Ok(list.behind(&other).map_err(error)?)
+    }
+
+    /// A list, without the one that it goes on from, and the name of its file.
+    fn known_alone(
+        &self,
+        name: &str,
+        beside: &Path,
+    ) -> Result<(String, KnownDeviations), LoadError> {
         let inside = format!("known/{name}.toml");
+        let (catalogue, cases) = (&self.catalogue, &self.cases);
         if let Some(text) = embedded::text(&inside) {
             let file = format!("cases/{inside}");
-            let (catalogue, cases) = (&self.catalogue, &self.cases);
-            return Ok(if self.is_custom {
-                KnownDeviations::read_what_applies(&file, text, catalogue, cases)?
-            } else {
-                KnownDeviations::read(&file, text, catalogue, cases)?
-            });
+            let list = match self.is_custom {
+                true => KnownDeviations::read_what_applies(&file, text, catalogue, cases)?,
+                false => KnownDeviations::read(&file, text, catalogue, cases)?,
+            };
+            return Ok((file, list));
         }
         let path = beside.join(name);
         let text = read_text(&path)?;
         let file = path.display().to_string();
-        Ok(KnownDeviations::read(
-            &file,
-            &text,
-            &self.catalogue,
-            &self.cases,
-        )?)
+        let list = KnownDeviations::read(&file, &text, catalogue, cases)?;
+        Ok((file, list))
     }
 }
 

@@ -184,3 +184,56 @@ fn a_filter_must_match_in_all_words_and_any_part_of_a_word() {
         assert!(!selects(no), "{no:?}");
     }
 }
+
+#[test]
+fn a_list_goes_on_from_another_one() {
+    let library = Library::built_in().expect("it reads");
+    let known = |name: &str| library.known(name, std::path::Path::new("/"));
+    let of_samba = known("samba-4.17").expect("it reads");
+    let on_btrfs = known("samba-4.17-btrfs").expect("it reads");
+    let about = |list: &KnownDeviations, id: &str, case: &str| {
+        let ids = [RequirementId(id.to_owned())];
+        let found = list.find(case, &ids, None, "done");
+        found.is_some()
+    };
+    for (id, case, of_both, here) in [
+        ("FSRVP-2.2.2.1-01", "lifecycle/any", true, false),
+        ("FSRVP-3.1.4.7-10", "lifecycle/any", true, false),
+        ("FSRVP-3.1.4.7-10", "auto-recovery/any", true, true),
+    ] {
+        assert_eq!(about(&of_samba, id, case), of_both, "{id} {case}");
+        assert_eq!(about(&on_btrfs, id, case), here, "{id} {case}");
+    }
+    assert_eq!(
+        on_btrfs.entries().len() + 1,
+        of_samba.entries().len(),
+        "two are left away and one is new"
+    );
+    assert!(on_btrfs.timers_unsettle(), "what unsettles holds as well");
+}
+
+#[test]
+fn a_list_that_goes_on_from_another_one_names_what_is_there() {
+    let library = Library::built_in().expect("it reads");
+    let dir = tempfile::tempdir().expect("a directory");
+    for (text, what) in [
+        (
+            "extends = \"samba-4.17\"\nwithout = [\"FSRVP-1.9-01\"]",
+            "without: samba-4.17 has no entry about FSRVP-1.9-01",
+        ),
+        (
+            "extends = \"samba-4.17-btrfs\"",
+            "extends: samba-4.17-btrfs itself extends another list",
+        ),
+        ("without = []\nextends = \"nobody\"", "nobody"),
+        (
+            "without = [\"FSRVP-1.9-01\"]",
+            "list.toml line 2: without is only there beside extends",
+        ),
+    ] {
+        let path = dir.path().join("list.toml");
+        std::fs::write(&path, format!("target = \"x\"\n{text}\n")).expect("written");
+        let error = library.known("list.toml", dir.path()).expect_err(what);
+        assert!(error.to_string().contains(what), "{error}");
+    }
+}

@@ -36,8 +36,10 @@ pub(crate) enum FileAnswer {
 pub(crate) enum Stage {
     /// TREE_CONNECT.
     Connect,
-    /// CREATE.
+    /// CREATE of a file that has to be there.
     Open,
+    /// CREATE of a file that is made where it is not there.
+    Create,
     /// WRITE.
     Write,
     /// READ.
@@ -49,6 +51,20 @@ pub(crate) enum Stage {
 }
 
 impl FileAnswer {
+    /// The same of a CREATE that makes the file where it is not there.
+    pub(crate) fn of_creation(self) -> FileAnswer {
+        match self {
+            FileAnswer::Status {
+                at: Stage::Open,
+                status,
+            } => FileAnswer::Status {
+                at: Stage::Create,
+                status,
+            },
+            other => other,
+        }
+    }
+
     /// What it means for a case; `None` when it means none of the results a case can name.
     pub(crate) fn result(&self) -> Option<FileResult> {
         match self {
@@ -59,16 +75,19 @@ impl FileAnswer {
                     Some(FileResult::NoShare)
                 }
                 (
-                    Stage::Open | Stage::Write | Stage::Close,
+                    Stage::Open | Stage::Create | Stage::Write | Stage::Close,
                     NtStatus::ACCESS_DENIED
                     | NtStatus::MEDIA_WRITE_PROTECTED
                     | NtStatus::NETWORK_ACCESS_DENIED
                     | NtStatus::CANNOT_DELETE,
                 ) => Some(FileResult::Refused),
+                // A missing file is what the request was to end: Samba answers so where the file
+                // system is read-only, for it then looks whether there is one to be opened.
+                (Stage::Create, NtStatus::OBJECT_NAME_NOT_FOUND) => Some(FileResult::Refused),
                 // A server may refuse writes for good by closing the file.
                 (Stage::Write, NtStatus::FILE_CLOSED) => Some(FileResult::Refused),
                 (
-                    Stage::Open,
+                    Stage::Open | Stage::Create,
                     NtStatus::OBJECT_NAME_NOT_FOUND
                     | NtStatus::OBJECT_PATH_NOT_FOUND
                     | NtStatus::NO_SUCH_FILE,
@@ -260,7 +279,7 @@ impl Files<'_> {
     async fn ask<B: Body>(&mut self, tree_id: u32, body: &B, at: Stage) -> Step<Message> {
         let during = match at {
             Stage::Connect => "tree connect",
-            Stage::Open => "create",
+            Stage::Open | Stage::Create => "create",
             Stage::Write => "write",
             Stage::Read => "read",
             Stage::Close => "close",

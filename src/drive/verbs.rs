@@ -86,6 +86,7 @@ impl Files<'_> {
     ) -> Result<FileAnswer, DriveError> {
         let handle = match self.open_for(job, tree_id).await? {
             Ok(handle) => handle,
+            Err(answer) if job.verb == FileVerb::Write => return Ok(answer.of_creation()),
             Err(answer) => return Ok(answer),
         };
         let answer = self.with_handle(job, handle).await?;

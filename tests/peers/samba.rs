@@ -4,6 +4,7 @@
 //! shared between workers; no idle exit, since a worker that exits forgets every set that was not
 //! committed; and the registry for shares, since that is where exposed shares are put.
 
+use crate::serve::{Mount, Store, make_share};
 use crate::tool::{self, Account, Tool};
 use std::fs;
 use std::io;
@@ -27,6 +28,9 @@ pub(crate) const PLAIN: Account = Account {
 
 /// A running smbd; stopped, with every helper process of its own, when dropped.
 pub(crate) struct SambaPeer {
+    /// The btrfs that its shares lie on, for vfs_btrfs; without it they are copied by vfs_shell_snap.
+    /// It goes before the directory that it is mounted in.
+    btrfs: Option<Mount>,
     dir: TempDir,
     /// The TCP port on 127.0.0.1.
     pub(crate) port: u16,
@@ -55,13 +59,31 @@ impl SambaPeer {
         )
     }
 
+    /// Starts smbd with nominal timers, its shares being subvolumes of btrfs.
+    #[allow(
+        dead_code,
+        reason = "benches/server takes this file in and uses the rest"
+    )]
+    pub(crate) fn start_on_btrfs() -> io::Result<SambaPeer> {
+        let dir = SambaPeer::directory(&std::env::temp_dir())?;
+        let mount = Mount::new(dir.path(), &["mkfs.btrfs", "-q", "-f"])?;
+        SambaPeer::start_there(dir, Some(mount), "")
+    }
+
     fn start_with(parent: &Path, options: &str) -> io::Result<SambaPeer> {
+        SambaPeer::start_there(SambaPeer::directory(parent)?, None, options)
+    }
+
+    fn directory(parent: &Path) -> io::Result<TempDir> {
         let mut builder = tempfile::Builder::new();
-        let dir = builder.prefix("fsrvp-samba-").tempdir_in(parent)?;
+        builder.prefix("fsrvp-samba-").tempdir_in(parent)
+    }
+
+    fn start_there(dir: TempDir, btrfs: Option<Mount>, options: &str) -> io::Result<SambaPeer> {
         // Samba's processes reach it under the identity of each user.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755))?;
         let port = free_port()?;
-        let peer = SambaPeer { dir, port };
+        let peer = SambaPeer { btrfs, dir, port };
         peer.lay_out()?;
         fs::write(peer.config(), peer.configuration(options))?;
         peer.add_users()?;
@@ -71,7 +93,11 @@ impl SambaPeer {
 
     /// Where the share `name` lies on this machine.
     pub(crate) fn share(&self, name: &str) -> PathBuf {
-        self.dir.path().join("shares").join(name)
+        let parent = match self.btrfs {
+            Some(_) => "mnt",
+            None => "shares",
+        };
+        self.dir.path().join(parent).join(name)
     }
 
     /// The target file for `fsrvp check`, with these further lines.
@@ -115,9 +141,12 @@ known = "samba-4.17"
         }
         for name in ["fsrvp_share", "vol2", "hidden", "big", "plain"] {
             let share = self.share(name);
-            fs::create_dir_all(&share)?;
+            match self.btrfs {
+                Some(_) if name != "plain" => make_share(Store::Btrfs, &share)?,
+                _ => fs::create_dir_all(&share)?,
+            }
             fs::set_permissions(&share, fs::Permissions::from_mode(0o1777))?;
-            if name != "plain" {
+            if name != "plain" && self.btrfs.is_none() {
                 let copies = share.join(".copies");
                 fs::create_dir(&copies)?;
                 fs::set_permissions(&copies, fs::Permissions::from_mode(0o1777))?;
@@ -173,13 +202,18 @@ known = "samba-4.17"
             ("nosnap", "plain", true),
             ("nofss", "plain", false),
         ] {
-            text +=
-                &format!("[{name}]\n    path = {root}/shares/{directory}\n    read only = no\n");
+            let path = self.share(directory);
+            text += &format!(
+                "[{name}]\n    path = {}\n    read only = no\n",
+                path.display()
+            );
             if !copied {
                 // What smbd needs to keep streams and security descriptors, as ours does by itself.
                 text += "    vfs objects = acl_xattr streams_xattr\n";
             }
-            if copied {
+            if copied && self.btrfs.is_some() {
+                text += "    vfs objects = btrfs\n    btrfs:manipulate snapshots = yes\n";
+            } else if copied {
                 text += "    vfs objects = shell_snap\n    veto files = /.copies/\n";
                 for (option, verb) in [
                     ("check path", "check"),

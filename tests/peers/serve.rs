@@ -175,7 +175,7 @@ impl Serve {
     }
 }
 
-fn make_share(store: Store, path: &Path) -> io::Result<()> {
+pub(crate) fn make_share(store: Store, path: &Path) -> io::Result<()> {
     if store == Store::Btrfs {
         let mut command = Command::new("btrfs");
         command.args(["subvolume", "create"]).arg(path);
@@ -244,12 +244,12 @@ impl Drop for Serve {
 }
 
 /// A file system in a file, mounted on `mnt`; unmounted when dropped.
-struct Mount {
+pub(crate) struct Mount {
     at: PathBuf,
 }
 
 impl Mount {
-    fn new(dir: &Path, words: &[&str]) -> io::Result<Mount> {
+    pub(crate) fn new(dir: &Path, words: &[&str]) -> io::Result<Mount> {
         let image = dir.join("disk.img");
         fs::File::create(&image)?.set_len(320 << 20)?;
         let at = dir.join("mnt");

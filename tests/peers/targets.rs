@@ -23,9 +23,28 @@ const SEED: &str = "5";
 
 const OF_SAMBA: &[&str] = &["smbd", "smbpasswd", "rpcclient", "smbclient", "pdbedit"];
 
+const ON_BTRFS: &[&str] = &[
+    "smbd",
+    "smbpasswd",
+    "rpcclient",
+    "pdbedit",
+    "mkfs.btrfs",
+    "btrfs",
+    "mount",
+];
+/// What a read-only snapshot of btrfs makes other than a copy of the directory.
+const OF_BTRFS: &str = "exposed-share,lifecycle/a-set-after-a-set,lifecycle/backup-is-read-only,\
+    auto-recovery/backup-is-writable-until-recovery,auto-recovery/files-cannot-be-removed-afterwards";
+
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("check_against_smbd", OF_SAMBA, true, check_against_smbd),
+        trial(
+            "check_against_smbd_on_btrfs",
+            ON_BTRFS,
+            true,
+            check_against_smbd_on_btrfs,
+        ),
         trial("kept_out_by_smbd", OF_SAMBA, true, kept_out_by_smbd),
     ];
     for signal in ["TERM", "KILL"] {
@@ -111,6 +130,25 @@ fn check_against_smbd() -> Outcome {
         }
     }
     Ok(())
+}
+
+/// The same where a shadow copy is a snapshot of btrfs, of cases that this makes a difference to.
+fn check_against_smbd_on_btrfs() -> Outcome {
+    let peer = SambaPeer::start_on_btrfs()?;
+    let target = peer.target_file("timers = { scale = 1 }\npause_between_sets_ms = 1100")?;
+    let text = fs::read_to_string(&target)?;
+    fs::write(
+        &target,
+        text.replace("known = \"samba-4.17\"", "known = \"samba-4.17-btrfs\""),
+    )?;
+    let run = check(&target, &[OF_BTRFS])?;
+    as_expected(&run, &peer)?;
+    let passed = with_verdict(&run.1, "pass");
+    let wanted = "lifecycle/backup-is-read-only";
+    match passed.iter().any(|(case, _)| case == wanted) {
+        true => Ok(()),
+        false => Err(format!("{wanted} is not among {passed:?}").into()),
+    }
 }
 
 /// Whoever is kept out is told why, and what to do about it.
