@@ -128,6 +128,8 @@ pub enum OutValue {
     /// The bare name, or the UNC name, of the share that exposes the call's shadow copy: base
     /// name, `@`, id in braces; the id compared without case.
     ExposedName,
+    /// [`OutValue::ExposedName`], bare or with the host of the call's share before it.
+    ExposedNameHere,
     /// The exposed name with `$` appended.
     ExposedNameHidden,
     /// A number.
@@ -140,7 +142,7 @@ pub enum OutValue {
 
 impl OutValue {
     /// Reads the word for a check: `zero`, `non-zero`, `new`, `recent`, `exposed-name`,
-    /// `exposed-name$`, `saved NAME`, `same NAME`; anything else is a text.
+    /// `exposed-name-here`, `exposed-name$`, `saved NAME`, `same NAME`; anything else is a text.
     #[must_use]
     pub fn from_word(word: &str) -> OutValue {
         match word {
@@ -149,6 +151,7 @@ impl OutValue {
             "new" => OutValue::New,
             "recent" => OutValue::Recent,
             "exposed-name" => OutValue::ExposedName,
+            "exposed-name-here" => OutValue::ExposedNameHere,
             "exposed-name$" => OutValue::ExposedNameHidden,
             _ => match word.split_once(' ') {
                 Some(("saved", name)) => OutValue::Saved(name.to_owned()),
@@ -172,6 +175,9 @@ impl fmt::Display for OutValue {
             OutValue::Same(name) => write!(f, "the same as in {name}"),
             OutValue::Recent => f.write_str("a time within five minutes of now"),
             OutValue::ExposedName => f.write_str("SHARE@{id of the shadow copy}"),
+            OutValue::ExposedNameHere => {
+                f.write_str("SHARE@{id of the shadow copy} on the host of the share")
+            }
             OutValue::ExposedNameHidden => f.write_str("SHARE@{id of the shadow copy}$"),
             OutValue::Number(number) => write!(f, "{number}"),
             OutValue::UpTo(number) => write!(f, "at most {number}"),

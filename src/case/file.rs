@@ -67,12 +67,14 @@ pub(super) fn read(
 
 /// What placeholders, clients and waits need without saying so.
 fn implied_needs(steps: &[Step], clients: &BTreeMap<String, ClientSpec>) -> BTreeSet<Feature> {
-    const PLACEHOLDERS: [(&str, Feature); 5] = [
+    const PLACEHOLDERS: [(&str, Feature); 7] = [
         ("{share2}", Feature::Share2),
         ("{share3}", Feature::Share3),
         ("{same_store}", Feature::SameStore),
         ("{hidden}", Feature::Hidden),
         ("{unsupported}", Feature::Unsupported),
+        ("{mount_points}", Feature::MountPoints),
+        ("{restricted}", Feature::Restricted),
     ];
     let mut needs = BTreeSet::new();
     for step in steps {
@@ -102,9 +104,11 @@ fn implied_needs(steps: &[Step], clients: &BTreeMap<String, ClientSpec>) -> BTre
         needs.extend(used.map(|(_, feature)| *feature));
     }
     for client in clients.values() {
-        if client.user == User::Plain {
-            needs.insert(Feature::PlainUser);
-        }
+        match client.user {
+            User::Admin => false,
+            User::Plain => needs.insert(Feature::PlainUser),
+            User::BackupOperator => needs.insert(Feature::BackupOperator),
+        };
         if client.other_address {
             needs.insert(Feature::SecondAddress);
         }
@@ -503,7 +507,9 @@ fn read_answer(file: AnswerFile, action: &Action) -> Result<Answer, String> {
                 Action::Call(_) | Action::Raw { .. } | Action::Answer { .. }
             )
         }
-        Wanted::Bind(_) => matches!(action, Action::Connect),
+        // A call binds where that was not done yet.
+        Wanted::Bind(false) => matches!(action, Action::Connect | Action::Call(_)),
+        Wanted::Bind(true) => matches!(action, Action::Connect),
         Wanted::File(_) => matches!(action, Action::File(_)),
     };
     if !fits {

@@ -29,6 +29,7 @@ pub(super) struct ClientFile {
     pub(super) rpc: Option<RpcLevel>,
     #[serde(default)]
     pub(super) raw_ntlm: bool,
+    pub(super) auth_type: Option<u8>,
     pub(super) dialect: Option<Dialect>,
     #[serde(default)]
     pub(super) other_address: bool,
@@ -36,11 +37,12 @@ pub(super) struct ClientFile {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum UserFile {
     #[default]
     Admin,
     Plain,
+    BackupOperator,
 }
 
 #[derive(Deserialize)]
@@ -165,9 +167,11 @@ impl From<ClientFile> for ClientSpec {
             user: match file.user {
                 UserFile::Admin => User::Admin,
                 UserFile::Plain => User::Plain,
+                UserFile::BackupOperator => User::BackupOperator,
             },
             rpc: file.rpc,
             raw_ntlm: file.raw_ntlm,
+            auth_type: file.auth_type,
             dialect: file.dialect,
             other_address: file.other_address,
             interface_version: file.interface_version,

@@ -90,6 +90,8 @@ pub struct ClientSpec {
     pub rpc: Option<RpcLevel>,
     /// NTLM without SPNEGO around it in the RPC binding.
     pub raw_ntlm: bool,
+    /// MS-RPCE 2.2.1.1.7: the security provider that the RPC binding names in place of its own.
+    pub auth_type: Option<u8>,
     /// The only SMB dialect offered.
     pub dialect: Option<Dialect>,
     /// Comes from another network address than the ordinary client.
@@ -106,6 +108,8 @@ pub enum User {
     Admin,
     /// `plain_user`, without them.
     Plain,
+    /// `backup_operator`, with no right but that of its group.
+    BackupOperator,
 }
 
 /// One step of a case.

@@ -17,8 +17,14 @@ pub enum Feature {
     Hidden,
     /// A share that cannot be shadow copied.
     Unsupported,
+    /// A share with mount points below its root.
+    MountPoints,
+    /// A share that the account without backup rights may read and not write to.
+    Restricted,
     /// An account without backup rights.
     PlainUser,
+    /// An account whose only right is that of its group, Backup Operators.
+    BackupOperator,
     /// Timers of known durations that are short enough to be waited for.
     Timers,
     /// The 180 s and the 1800 s of the Message Sequence Timer can be told apart.
@@ -46,6 +52,18 @@ impl Feature {
             Feature::Unsupported => (
                 !target.unsupported.is_empty(),
                 "unsupported names no share that cannot be shadow copied",
+            ),
+            Feature::MountPoints => (
+                target.mount_points.is_some(),
+                "mount_points names no share with other file stores mounted below its root",
+            ),
+            Feature::Restricted => (
+                target.restricted.is_some(),
+                "restricted names no share that plain_user may read and not write to",
+            ),
+            Feature::BackupOperator => (
+                target.backup_operator.is_some(),
+                "backup_operator names no account of the group Backup Operators",
             ),
             Feature::PlainUser => (
                 target.plain_user.is_some(),

@@ -260,6 +260,8 @@ pub struct Target {
     pub admin: Account,
     /// An account without.
     pub plain_user: Option<Account>,
+    /// An account whose only right is that of its group, Backup Operators.
+    pub backup_operator: Option<Account>,
     /// Shares that can be shadow copied, each on a file store of its own.
     pub shares: Vec<String>,
     /// Further shares on the store of the first.
@@ -268,6 +270,10 @@ pub struct Target {
     pub hidden: Option<String>,
     /// Shares that cannot be shadow copied.
     pub unsupported: Vec<String>,
+    /// A share below whose root other file stores are mounted.
+    pub mount_points: Option<String>,
+    /// A share that `plain_user` may read and may not write to.
+    pub restricted: Option<String>,
     /// By whose reading it is judged.
     pub profile: Profile,
     /// How long its timers run.
@@ -352,16 +358,21 @@ impl Target {
         let password = secrets
             .find(file.password, file.password_env, file.password_file, true)
             .map_err(|what| at("password", what))?;
-        let plain_user = match file.plain_user {
-            None => None,
-            Some(user) => Some(Account {
-                password: secrets
-                    .find(user.password, user.password_env, user.password_file, false)
-                    .map_err(|what| at("plain_user", format!("plain_user: {what}")))?,
-                name: user.name,
-                domain: file.domain.clone(),
-            }),
+        let other = |key: &str, user: Option<OtherUser>| match user {
+            None => Ok(None),
+            Some(user) => secrets
+                .find(user.password, user.password_env, user.password_file, false)
+                .map(|password| {
+                    Some(Account {
+                        name: user.name,
+                        password,
+                        domain: file.domain.clone(),
+                    })
+                })
+                .map_err(|what| at(key, format!("{key}: {what}"))),
         };
+        let plain_user = other("plain_user", file.plain_user)?;
+        let backup_operator = other("backup_operator", file.backup_operator)?;
         Ok(Target {
             name: file.name,
             host: file.host,
@@ -372,10 +383,13 @@ impl Target {
                 domain: file.domain,
             },
             plain_user,
+            backup_operator,
             shares: file.shares,
             same_store: file.same_store,
             hidden: file.hidden,
             unsupported: file.unsupported,
+            mount_points: file.mount_points,
+            restricted: file.restricted,
             profile: file.profile,
             timers,
             owners: file.owners,
@@ -466,7 +480,10 @@ struct TargetFile {
     hidden: Option<String>,
     #[serde(default)]
     unsupported: Vec<String>,
-    plain_user: Option<PlainUser>,
+    mount_points: Option<String>,
+    restricted: Option<String>,
+    plain_user: Option<OtherUser>,
+    backup_operator: Option<OtherUser>,
     #[serde(default)]
     profile: Profile,
     timers: Option<TimersFile>,
@@ -490,7 +507,7 @@ fn default_port() -> u16 {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PlainUser {
+struct OtherUser {
     name: String,
     password: Option<String>,
     password_env: Option<String>,

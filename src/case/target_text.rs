@@ -7,6 +7,7 @@ use toml::{Table, Value};
 /// Where the passwords are then to be found.
 const PASSWORD_ENV: &str = "FSRVP_PASSWORD";
 const PLAIN_PASSWORD_ENV: &str = "FSRVP_PLAIN_PASSWORD";
+const OPERATOR_PASSWORD_ENV: &str = "FSRVP_OPERATOR_PASSWORD";
 
 impl Target {
     /// A target file of it, in which environment variables stand for the passwords. A list of known
@@ -29,12 +30,28 @@ impl Target {
             put("hidden", word(hidden));
         }
         put("unsupported", words(&self.unsupported));
-        if let Some(plain) = &self.plain_user {
-            let pairs = [
-                ("name", plain.name.as_str()),
-                ("password_env", PLAIN_PASSWORD_ENV),
-            ];
-            put("plain_user", map(pairs));
+        for (key, share) in [
+            ("mount_points", &self.mount_points),
+            ("restricted", &self.restricted),
+        ] {
+            if let Some(share) = share {
+                put(key, word(share));
+            }
+        }
+        for (key, user, variable) in [
+            ("plain_user", &self.plain_user, PLAIN_PASSWORD_ENV),
+            (
+                "backup_operator",
+                &self.backup_operator,
+                OPERATOR_PASSWORD_ENV,
+            ),
+        ] {
+            if let Some(user) = user {
+                put(
+                    key,
+                    map([("name", user.name.as_str()), ("password_env", variable)]),
+                );
+            }
         }
         put("profile", word(self.profile.as_str()));
         put("timers", timers(self.timers));
@@ -125,12 +142,15 @@ shares = ["data", "more"]
 same_store = ["alias"]
 hidden = "h$"
 unsupported = ["none"]
+mount_points = "mounts"
+restricted = "limited"
 profile = "samba"
 rpc_auth = "privacy"
 pause_between_sets_ms = 1100
 known = "samba-4.17"
 timers = { fixed_s = 2.5 }
 plain_user = { name = "p", password = "also secret" }
+backup_operator = { name = "b", password = "third secret" }
 owners = { OTHER = "192.0.2.2" }
 local_path = { data = "/srv/data" }
 smb = { dialects = ["2.1", "3.1.1"], signing = false, encryption = "allowed" }
@@ -140,6 +160,7 @@ smb = { dialects = ["2.1", "3.1.1"], signing = false, encryption = "allowed" }
         let env = |name: &str| match name {
             "FSRVP_PASSWORD" => Some("very secret".to_owned()),
             "FSRVP_PLAIN_PASSWORD" => Some("also secret".to_owned()),
+            "FSRVP_OPERATOR_PASSWORD" => Some("third secret".to_owned()),
             _ => None,
         };
         Target::read(Path::new("t.toml"), text, &env, &|_| {

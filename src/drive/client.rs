@@ -12,7 +12,7 @@ use crate::drive::tape::{LogonKey, Tape};
 use crate::drive::verbs::FileJob;
 use fsrvp_wire::fsrvp::{Call, Opnum, PIPE, Reply};
 use fsrvp_wire::ndr::Representation;
-use fsrvp_wire::rpce::next_fragment;
+use fsrvp_wire::rpce::{AuthType, next_fragment};
 use fsrvp_wire::smb2::create::{
     self, AccessMask, CreateDisposition, ImpersonationLevel, ShareAccess,
 };
@@ -66,13 +66,14 @@ impl Client {
         spec: &ClientSpec,
         tape: &Tape,
     ) -> Result<Client, DriveError> {
-        let account = match (spec.user, &target.plain_user) {
-            (User::Plain, Some(plain)) => plain.clone(),
-            (User::Plain, None) => {
-                return Err(DriveError::Own("the target has no plain_user".to_owned()));
-            }
-            (User::Admin, _) => target.admin.clone(),
+        let (key, account) = match spec.user {
+            User::Admin => ("user", Some(&target.admin)),
+            User::Plain => ("plain_user", target.plain_user.as_ref()),
+            User::BackupOperator => ("backup_operator", target.backup_operator.as_ref()),
         };
+        let account = account
+            .ok_or_else(|| DriveError::Own(format!("the target has no {key}")))?
+            .clone();
         let options = SmbOptions {
             dialects: match spec.dialect {
                 Some(dialect) => vec![dialect],
@@ -97,6 +98,7 @@ impl Client {
             binding: Binding {
                 level: spec.rpc.unwrap_or(target.rpc_auth),
                 raw_ntlm: spec.raw_ntlm,
+                auth_type: spec.auth_type.map(AuthType),
                 version: spec.interface_version,
             },
             pipe: None,

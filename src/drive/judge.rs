@@ -149,7 +149,11 @@ pub(crate) fn judge(
         .iter()
         .map(|answer| format!("{} ({})", answer.wanted, answer.source))
         .collect();
-    let matched = permitted.iter().find(|answer| result.is(answer.wanted));
+    let matching = || permitted.iter().filter(|answer| result.is(answer.wanted));
+    // Of several answers with the same code, that counts whose out parameters hold as well.
+    let matched = matching()
+        .find(|answer| wrong_out(&answer.out, result, facts).is_none())
+        .or_else(|| matching().next());
     let wrong_out = matched.and_then(|answer| wrong_out(&answer.out, result, facts));
     let (actual, deviation_key, message) = match (&matched, &wrong_out) {
         (Some(answer), None) => {
@@ -278,6 +282,9 @@ fn holds(
         (OutValue::UpTo(most), Value::Number(number)) => (0..=*most).contains(number),
         (OutValue::Text(wanted), Value::Text(Some(text))) => same_name(&(facts.fill)(wanted), text),
         (OutValue::ExposedName, Value::Text(Some(text))) => is_exposed_name(text, "", reply, facts),
+        (OutValue::ExposedNameHere, Value::Text(Some(text))) => {
+            is_exposed_name(text, "", reply, facts) && is_on_the_same_host(text, facts)
+        }
         (OutValue::ExposedNameHidden, Value::Text(Some(text))) => {
             is_exposed_name(text, "$", reply, facts)
         }
@@ -305,6 +312,19 @@ fn is_exposed_name(text: &str, suffix: &str, reply: &Reply, facts: &Facts<'_>) -
     let wanted = format!("{base}@{{{}}}{suffix}", mapping.shadow_copy_id);
     let is_bare_or_unc = !text.contains('\\') || text.starts_with(r"\\");
     is_bare_or_unc && share_part(text).eq_ignore_ascii_case(&wanted)
+}
+
+/// Whether a name has no host, or the one of the call's share.
+fn is_on_the_same_host(text: &str, facts: &Facts<'_>) -> bool {
+    let host = |unc: &str| {
+        let rest = unc.strip_prefix(r"\\")?;
+        rest.split('\\').next().map(str::to_lowercase)
+    };
+    let Some(Call::GetShareMapping(request)) = facts.call else {
+        return false;
+    };
+    let named = host(text);
+    named.is_none() || named == host(&request.share_name.text())
 }
 
 #[cfg(test)]

@@ -41,6 +41,8 @@ pub async fn reach(target: &Target, tape: &Tape) -> Result<(), DriveError> {
         ("same_store", target.same_store.as_slice()),
         ("hidden", target.hidden.as_slice()),
         ("unsupported", target.unsupported.as_slice()),
+        ("mount_points", target.mount_points.as_slice()),
+        ("restricted", target.restricted.as_slice()),
     ];
     for (key, shares) in named {
         for share in shares {
@@ -54,12 +56,17 @@ pub async fn reach(target: &Target, tape: &Tape) -> Result<(), DriveError> {
             }
         }
     }
-    if target.plain_user.is_some() {
-        let plain = ClientSpec {
-            user: User::Plain,
+    for (user, is_there) in [
+        (User::Plain, target.plain_user.is_some()),
+        (User::BackupOperator, target.backup_operator.is_some()),
+    ] {
+        let spec = ClientSpec {
+            user,
             ..ClientSpec::default()
         };
-        Client::connect(target, &plain, tape).await?;
+        if is_there {
+            Client::connect(target, &spec, tape).await?;
+        }
     }
     // A run that was broken off may have left its context behind, which would count as a retry.
     release_context(&mut client).await

@@ -26,17 +26,19 @@ pub(crate) struct Binding {
     pub(crate) level: RpcLevel,
     /// NTLM without SPNEGO around it.
     pub(crate) raw_ntlm: bool,
+    /// The security provider that is named in place of the one that is used.
+    pub(crate) auth_type: Option<AuthType>,
     /// The interface version; 1.0 unless a case wants another.
     pub(crate) version: Option<(u16, u16)>,
 }
 
 impl Binding {
     fn auth_type(self) -> AuthType {
-        if self.raw_ntlm {
-            AuthType::WINNT
-        } else {
-            AuthType::GSS_NEGOTIATE
-        }
+        let own = match self.raw_ntlm {
+            true => AuthType::WINNT,
+            false => AuthType::GSS_NEGOTIATE,
+        };
+        self.auth_type.unwrap_or(own)
     }
 
     fn auth_level(self) -> AuthLevel {

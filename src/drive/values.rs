@@ -214,6 +214,14 @@ pub(crate) fn fill(text: &str, target: &Target) -> String {
         ("{same_store}", first(&target.same_store)),
         ("{hidden}", target.hidden.clone().unwrap_or_default()),
         ("{unsupported}", first(&target.unsupported)),
+        (
+            "{mount_points}",
+            target.mount_points.clone().unwrap_or_default(),
+        ),
+        (
+            "{restricted}",
+            target.restricted.clone().unwrap_or_default(),
+        ),
         ("{missing}", MISSING_SHARE.to_owned()),
     ];
     pairs.iter().fold(text.to_owned(), |text, (name, value)| {

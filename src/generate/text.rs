@@ -30,14 +30,19 @@ fn quoted(text: &str) -> String {
 
 fn client(spec: &ClientSpec) -> String {
     let mut text = String::new();
-    if spec.user == User::Plain {
-        text += "user = \"plain\"\n";
-    }
+    text += match spec.user {
+        User::Admin => "",
+        User::Plain => "user = \"plain\"\n",
+        User::BackupOperator => "user = \"backup-operator\"\n",
+    };
     if let Some(level) = spec.rpc {
         let _ = writeln!(text, "rpc = \"{}\"", level.as_str());
     }
     if spec.raw_ntlm {
         text += "raw_ntlm = true\n";
+    }
+    if let Some(auth_type) = spec.auth_type {
+        let _ = writeln!(text, "auth_type = {auth_type}");
     }
     if spec.other_address {
         text += "other_address = true\n";
@@ -230,6 +235,7 @@ fn out_word(value: &OutValue) -> String {
         OutValue::New => "new".to_owned(),
         OutValue::Recent => "recent".to_owned(),
         OutValue::ExposedName => "exposed-name".to_owned(),
+        OutValue::ExposedNameHere => "exposed-name-here".to_owned(),
         OutValue::ExposedNameHidden => "exposed-name$".to_owned(),
         OutValue::Saved(name) => format!("saved {name}"),
         OutValue::Same(name) => format!("same {name}"),

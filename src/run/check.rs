@@ -13,14 +13,16 @@ pub use archive::Archives;
 pub use bench::{Bench, Worker};
 pub use lives::Failure;
 
-use crate::case::{Filter, LoadError};
+use crate::case::{Case, Filter, LoadError};
 use crate::drive::{DriveError, WORKSTATION};
+use crate::oracle;
 use crate::outcome::{ExitStatus, Ledger, Lifecycles, Outcome};
 use crate::report::{self, Detail, Format, ReportError};
-use crate::requirement::FileError;
+use crate::requirement::{FileError, RequirementId};
 use crate::run::check::progress::Progress;
+use crate::run::judge_client;
 use fsrvp_reference::agent::Fault;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -208,9 +210,23 @@ fn list(bench: &Bench, selected: &[usize]) -> String {
 
 fn list_totals(bench: &Bench, selected: usize, not_played: usize) -> String {
     let target = bench.target_name();
+    let rules = oracle::requirements();
+    let of_cases: BTreeSet<_> = bench.cases().iter().flat_map(Case::requirements).collect();
+    let is_judged = |id: &RequirementId| {
+        let id_text = id.0.as_str();
+        let of_rules = [rules.as_slice(), &judge_client::REQUIREMENTS];
+        of_cases.contains(id) || of_rules.iter().any(|ids| ids.contains(&id_text))
+    };
+    let all = bench.catalogue().len();
+    let catalogue = bench.catalogue().iter();
+    let judged = catalogue.filter(|one| is_judged(&one.id)).count();
     format!(
-        "\n{} ({}): {selected} cases, {not_played} of them not played here\n",
-        target.name, target.profile
+        "\n{} ({}): {selected} cases, {not_played} of them not played here\n\
+         {judged} of {all} requirements have a case or a rule; cases/trace.md says why the other {} \
+         have none\n",
+        target.name,
+        target.profile,
+        all - judged,
     )
 }
 

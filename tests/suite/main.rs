@@ -18,6 +18,7 @@ mod readme;
 mod report;
 mod robust;
 mod server;
+mod single_node;
 mod tidy;
 mod timeline;
 mod trace;

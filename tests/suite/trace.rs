@@ -4,6 +4,7 @@
 use fsrvp::case::Library;
 use fsrvp::oracle;
 use fsrvp::requirement::{Requirement, Role};
+use fsrvp::run::judge_client;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,14 +18,15 @@ const HEAD: &str = "# What judges each requirement
 
 Made from `requirements.toml`, the cases and the rules by the test `trace`; it fails where this table
 does not say what they say, and where a requirement has neither a case nor a rule nor a reason.
-*rule*: judged from traffic alone, by `decode --judge`, `serve --judge-client` or in lifecycles.
+*rule*: judged from traffic alone, by `decode --judge`, `serve --judge-client` or in lifecycles;
+*judge-client*: by `serve --judge-client` alone.
 
 ";
 
 /// What is known of one requirement.
 struct Row<'a> {
     requirement: &'a Requirement,
-    has_rule: bool,
+    rule: &'static str,
     cases: Vec<&'a str>,
     /// The most answers that one step permits.
     answers: usize,
@@ -50,7 +52,11 @@ fn rows(library: &Library) -> Vec<Row<'_>> {
         let (cases, answers) = cases.remove(id).unwrap_or_default();
         rows.push(Row {
             requirement,
-            has_rule: rules.contains(&id),
+            rule: match id {
+                id if rules.contains(&id) => "rule",
+                id if judge_client::REQUIREMENTS.contains(&id) => "judge-client",
+                _ => "",
+            },
             cases,
             answers,
         });
@@ -98,7 +104,7 @@ fn table(rows: &[Row<'_>]) -> String {
     );
     for row in rows {
         let Requirement { id, level, .. } = row.requirement;
-        let rule = if row.has_rule { "rule" } else { "" };
+        let rule = row.rule;
         let mut what = row.cases.join(", ");
         if !is_judged(row) {
             what = format!("*none:* {}", reason(row.requirement));
@@ -113,7 +119,7 @@ fn table(rows: &[Row<'_>]) -> String {
 }
 
 fn is_judged(row: &Row<'_>) -> bool {
-    row.has_rule || !row.cases.is_empty()
+    !row.rule.is_empty() || !row.cases.is_empty()
 }
 
 /// Why no case judges it, or, where nothing else is written, why no rule does.

@@ -41,6 +41,10 @@ faults! {
     DeleteNotFoundCode breaks "FSRVP-3.1.4.12-03" "FSRVP-3.1.4.12-08" "FSRVP-3.1.4.12-09";
     /// IsPathSupported calls a missing share a wrong argument.
     MissingShareCode breaks "FSRVP-3.1.4.9-02";
+    /// IsPathSupported calls a share that cannot be shadow copied a missing one.
+    UnsupportedPathCode breaks "FSRVP-3.1.4.9-03" "FSRVP-3.1.4.9-04";
+    /// Add calls a share that cannot be shadow copied a missing one.
+    UnsupportedShareCode breaks "FSRVP-3.1.4.4-04" "FSRVP-3.1.4.4-05";
     /// SetContext calls an invalid context a wrong argument.
     ContextCode breaks "FSRVP-3.1.4.2-01" "FSRVP-3.1.4.2-02" "FSRVP-3.1.4.2-03" "FSRVP-3.1.4.2-09" "FSRVP-3.1.4.2-11";
     /// Start gives the code for a missing context while a set is in progress.

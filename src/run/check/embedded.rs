@@ -28,6 +28,8 @@ const MEMORY: &str = "/dev/shm";
 const ADMIN: &str = "admin";
 /// The account without.
 const PLAIN: &str = "plain";
+/// The account whose only right is that of its group.
+const OPERATOR: &str = "operator";
 /// The shares that can be shadow copied, each on a store of its own.
 const SHARES: [&str; 3] = ["data", "vol2", "vol3"];
 /// A second share on the store of the first.
@@ -35,7 +37,9 @@ const ALIAS: &str = "alias";
 /// A hidden share.
 const HIDDEN: &str = "hidden$";
 /// A share with another file system mounted below its root.
-const UNSUPPORTED: &str = "mounts";
+const MOUNTS: &str = "mounts";
+/// A share that the account without backup rights may only read.
+const RESTRICTED: &str = "limited";
 /// Directories of Linux below which other file systems are mounted.
 const MOUNT_PARENTS: [&str; 3] = ["/dev", "/sys", "/proc"];
 
@@ -85,8 +89,8 @@ impl Embedded {
     /// Starts a server of this profile on the runtime that this is called on, with these faults.
     pub(super) async fn start(profile: Profile, faults: &[Fault]) -> Result<Embedded, String> {
         let root = temporary_dir().map_err(|error| format!("no temporary directory: {error}"))?;
-        let (admin_password, plain_password) = (password()?, password()?);
-        let mut config = configuration(root.path(), &admin_password, &plain_password)
+        let passwords = Passwords::new()?;
+        let mut config = configuration(root.path(), &passwords)
             .map_err(|error| format!("{}: {error}", root.path().display()))?;
         config.profile = serve::profile(profile.as_str())?;
         config.faults = faults.to_vec();
@@ -103,7 +107,7 @@ impl Embedded {
             moved_ms: Arc::default(),
             port: Arc::new(AtomicU16::new(port)),
             backend,
-            target: target(profile, port, admin_password, plain_password),
+            target: target(profile, port, passwords),
             _root: root,
         })
     }
@@ -183,7 +187,7 @@ impl Embedded {
 
     /// A target with the features that every embedded server has, for a list of cases.
     pub(super) fn features(profile: Profile) -> Target {
-        target(profile, 0, String::new(), String::new())
+        target(profile, 0, Passwords::default())
     }
 }
 
@@ -234,24 +238,49 @@ fn password() -> Result<String, String> {
     }))
 }
 
-fn configuration(root: &Path, admin: &str, plain: &str) -> std::io::Result<Config> {
+/// The passwords of the accounts, each another one.
+#[derive(Default)]
+struct Passwords {
+    admin: String,
+    plain: String,
+    operator: String,
+}
+
+impl Passwords {
+    fn new() -> Result<Passwords, String> {
+        Ok(Passwords {
+            admin: password()?,
+            plain: password()?,
+            operator: password()?,
+        })
+    }
+}
+
+fn configuration(root: &Path, passwords: &Passwords) -> std::io::Result<Config> {
     let mut shares = Vec::new();
-    for name in SHARES.iter().chain([&HIDDEN]) {
+    for name in SHARES.iter().chain([&HIDDEN, &RESTRICTED]) {
         let path = root.join("shares").join(name.trim_end_matches('$'));
         fs::create_dir_all(&path)?;
         let mut share = ShareConfig::new(*name, path);
         // All of them lie on one file system; the backend that copies may be told otherwise.
         share.store = Some((*name).to_owned());
+        if *name == RESTRICTED {
+            share.access = vec![
+                access(ADMIN, AccessRights::Full),
+                access(PLAIN, AccessRights::Read),
+            ];
+        }
         shares.push(share);
     }
     let mut alias = ShareConfig::new(ALIAS, root.join("shares").join(SHARES[0]));
     alias.store = Some(SHARES[0].to_owned());
     shares.push(alias);
     if let Some(path) = mount_parent() {
-        let mut share = ShareConfig::new(UNSUPPORTED, path);
+        let mut share = ShareConfig::new(MOUNTS, path);
         // The cases only ask about it; nobody needs to look in.
         share.read_only = true;
-        share.access = [ADMIN, PLAIN].map(no_access).to_vec();
+        let users = [ADMIN, PLAIN, OPERATOR];
+        share.access = users.map(|user| access(user, AccessRights::None)).to_vec();
         shares.push(share);
     }
     let state = root.join("state");
@@ -262,18 +291,19 @@ fn configuration(root: &Path, admin: &str, plain: &str) -> std::io::Result<Confi
         state: Some(state),
         shares,
         users: vec![
-            UserConfig::with_password(ADMIN, admin, &["Administrators"]),
-            UserConfig::with_password(PLAIN, plain, &[]),
+            UserConfig::with_password(ADMIN, &passwords.admin, &["Administrators"]),
+            UserConfig::with_password(PLAIN, &passwords.plain, &[]),
+            UserConfig::with_password(OPERATOR, &passwords.operator, &["Backup Operators"]),
         ],
         clock: Clock::Manual,
         ..Config::default()
     })
 }
 
-fn no_access(user: &str) -> AccessConfig {
+fn access(user: &str, rights: AccessRights) -> AccessConfig {
     AccessConfig {
         user: user.to_owned(),
-        rights: AccessRights::None,
+        rights,
     }
 }
 
@@ -296,25 +326,26 @@ fn mount_parent() -> Option<PathBuf> {
         .map(Path::to_owned)
 }
 
-fn target(profile: Profile, port: u16, admin: String, plain: String) -> Target {
+fn target(profile: Profile, port: u16, passwords: Passwords) -> Target {
     let account = |name: &str, password: String| Account {
         name: name.to_owned(),
         password: SecretText::new(password),
         domain: String::new(),
     };
+    let mounts = mount_parent().map(|_| MOUNTS.to_owned());
     Target {
         name: "embedded".to_owned(),
         host: Ipv4Addr::LOCALHOST.to_string(),
         port,
-        admin: account(ADMIN, admin),
-        plain_user: Some(account(PLAIN, plain)),
+        admin: account(ADMIN, passwords.admin),
+        plain_user: Some(account(PLAIN, passwords.plain)),
+        backup_operator: Some(account(OPERATOR, passwords.operator)),
         shares: SHARES.map(str::to_owned).to_vec(),
         same_store: vec![ALIAS.to_owned()],
         hidden: Some(HIDDEN.to_owned()),
-        unsupported: mount_parent()
-            .map(|_| UNSUPPORTED.to_owned())
-            .into_iter()
-            .collect(),
+        unsupported: mounts.clone().into_iter().collect(),
+        mount_points: mounts,
+        restricted: Some(RESTRICTED.to_owned()),
         profile,
         timers: Timers::Ours,
         owners: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! Between what passes at the server and the oracle: clients are judged while they are served.
 
+use super::BINDS;
 use super::deserted::Deserted;
 use super::owner::Owners;
 use super::verdicts::{Found, ledger};
@@ -282,7 +283,7 @@ impl Judge {
                         .map(ToString::to_string)
                         .collect();
                     self.found.broke(
-                        RequirementId("FSRVP-C-2.1-01".to_owned()),
+                        RequirementId(BINDS.to_owned()),
                         Breach {
                             expected: format!("a bind of interface {INTERFACE} on FssagentRpc"),
                             seen: format!("a bind of {}", offered.join(", ")),

@@ -29,6 +29,14 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
+/// MS-FSRVP 2.1: what a client binds to.
+const BINDS: &str = "FSRVP-C-2.1-01";
+/// MS-FSRVP 3.2.4.2.1: a client leaves for the owner that it is told.
+const OWNER: &str = "FSRVP-C-3.2.4.2.1-02";
+
+/// The requirements on clients that are judged here alone, and by no rule on captures.
+pub const REQUIREMENTS: [&str; 2] = [BINDS, OWNER];
+
 /// Read once. It is built in and read by the tests.
 static CATALOGUE: LazyLock<Arc<Catalogue>> =
     LazyLock::new(|| Arc::new(Catalogue::built_in().unwrap_or_default()));

@@ -17,7 +17,7 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    pub(super) const REQUIREMENT: &str = "FSRVP-C-3.2.4.2.1-02";
+    pub(super) const REQUIREMENT: &str = super::OWNER;
 
     pub(super) fn new(scripted: bool) -> Owners {
         Owners {

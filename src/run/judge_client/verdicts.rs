@@ -1,5 +1,6 @@
 //! From what was found to a verdict on each requirement that binds clients.
 
+use super::BINDS;
 use super::judge::End;
 use crate::flow::{Exchange, Signed, SmbProtection};
 use crate::oracle::{LeftOpen, requirement_of};
@@ -68,7 +69,7 @@ impl Found {
         };
         let verified = exchange.rpc_auth.is_some_and(|level| level >= LEVEL_PACKET);
         let fragment = verified.then(|| of(Signed::RpcFragment));
-        for id in signed.into_iter().chain(fragment).chain(["FSRVP-C-2.1-01"]) {
+        for id in signed.into_iter().chain(fragment).chain([BINDS]) {
             self.kept(id, 1, || place.clone());
         }
     }

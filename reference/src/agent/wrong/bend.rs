@@ -13,7 +13,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// One code in place of another, from one method.
-const CODES: [(Fault, Opnum, Hresult, Hresult); 11] = {
+const CODES: [(Fault, Opnum, Hresult, Hresult); 13] = {
     use Hresult as H;
     use Opnum as M;
     [
@@ -40,6 +40,18 @@ const CODES: [(Fault, Opnum, Hresult, Hresult); 11] = {
             M::IsPathSupported,
             H::FSRVP_E_OBJECT_NOT_FOUND,
             H::E_INVALIDARG,
+        ),
+        (
+            Fault::UnsupportedPathCode,
+            M::IsPathSupported,
+            H::FSRVP_E_NOT_SUPPORTED,
+            H::FSRVP_E_OBJECT_NOT_FOUND,
+        ),
+        (
+            Fault::UnsupportedShareCode,
+            M::AddToShadowCopySet,
+            H::FSRVP_E_NOT_SUPPORTED,
+            H::FSRVP_E_OBJECT_NOT_FOUND,
         ),
         (
             Fault::ContextCode,
