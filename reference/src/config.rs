@@ -234,6 +234,9 @@ pub struct ShareConfig {
     /// whole does not demand it: `required` or what the server says.
     #[serde(default)]
     pub encryption: Option<Encryption>,
+    /// What its shadow copies do not go together with, which clients are told.
+    #[serde(default)]
+    pub disable: Vec<Disable>,
     /// Who may do what; empty: every user may do everything. Whoever is not on a list that is not
     /// empty may do nothing.
     #[serde(default)]
@@ -252,6 +255,7 @@ impl ShareConfig {
             comment: String::new(),
             read_only: false,
             encryption: None,
+            disable: Vec::new(),
             access: Vec::new(),
         }
     }
@@ -265,6 +269,16 @@ pub struct AccessConfig {
     pub user: String,
     /// What the user may do.
     pub rights: AccessRights,
+}
+
+/// MS-FSRVP 2.2.2.3: what is not to be done to a file store while it has a shadow copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Disable {
+    /// DISABLE_DEFRAG, for the files of a copy may share their extents with it.
+    Defragmentation,
+    /// DISABLE_CONTENTINDEX.
+    Indexing,
 }
 
 /// What a user may do on a share.

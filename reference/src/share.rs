@@ -151,6 +151,7 @@ pub struct Share {
     kind: ShareKind,
     access: RwLock<Access>,
     encrypts: bool,
+    compatibility: i32,
     tree: Arc<Tree>,
     gate: Gate,
 }
@@ -256,6 +257,8 @@ pub struct BaseShare {
     pub access: Access,
     /// Requests to it have to be encrypted.
     pub encrypts: bool,
+    /// The bits of MS-FSRVP 2.2.2.3: what its shadow copies do not go together with.
+    pub compatibility: i32,
     /// What makes its backend snapshots.
     pub backend: Arc<dyn ShadowBackend>,
 }
@@ -272,6 +275,7 @@ impl BaseShare {
             read_only: false,
             access: Access::default(),
             encrypts: false,
+            compatibility: 0,
             backend,
         }
     }
@@ -429,6 +433,7 @@ impl ShareTable {
             },
             access: RwLock::new(base.access),
             encrypts: base.encrypts,
+            compatibility: base.compatibility,
             tree,
             gate,
         };
@@ -460,6 +465,7 @@ impl ShareTable {
             },
             access: RwLock::new(exposed.access),
             encrypts: exposed.encrypts,
+            compatibility: 0,
             tree: Arc::new(tree),
             gate,
         })
@@ -520,6 +526,7 @@ impl ShareCatalogue for ShareTable {
                 name: PIPES.to_owned(),
                 volume_name: PIPES.to_owned(),
                 support: Support::Unsupported,
+                compatibility: 0,
             });
         };
         let support = match share.supports_shadow_copies() {
@@ -534,6 +541,7 @@ impl ShareCatalogue for ShareTable {
             name: share.name.clone(),
             volume_name: share.volume_name.clone(),
             support,
+            compatibility: share.compatibility,
         })
     }
 }

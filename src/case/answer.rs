@@ -136,13 +136,16 @@ pub enum OutValue {
     Number(i64),
     /// A number up to this one.
     UpTo(i64),
+    /// A number with all of these bits.
+    Bits(i64),
     /// A text, with placeholders, compared without case and without a trailing backslash.
     Text(String),
 }
 
 impl OutValue {
     /// Reads the word for a check: `zero`, `non-zero`, `new`, `recent`, `exposed-name`,
-    /// `exposed-name-here`, `exposed-name$`, `saved NAME`, `same NAME`; anything else is a text.
+    /// `exposed-name-here`, `exposed-name$`, `saved NAME`, `same NAME`, `up-to N`, `bits N`;
+    /// anything else is a text.
     #[must_use]
     pub fn from_word(word: &str) -> OutValue {
         match word {
@@ -158,6 +161,9 @@ impl OutValue {
                 Some(("same", name)) => OutValue::Same(name.to_owned()),
                 Some(("up-to", number)) if number.parse::<i64>().is_ok() => {
                     OutValue::UpTo(number.parse().unwrap_or_default())
+                }
+                Some(("bits", number)) if number.parse::<i64>().is_ok() => {
+                    OutValue::Bits(number.parse().unwrap_or_default())
                 }
                 _ => OutValue::Text(word.to_owned()),
             },
@@ -181,6 +187,7 @@ impl fmt::Display for OutValue {
             OutValue::ExposedNameHidden => f.write_str("SHARE@{id of the shadow copy}$"),
             OutValue::Number(number) => write!(f, "{number}"),
             OutValue::UpTo(number) => write!(f, "at most {number}"),
+            OutValue::Bits(number) => write!(f, "with the bits {number:#x}"),
             OutValue::Text(text) => write!(f, "{text:?}"),
         }
     }

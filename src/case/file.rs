@@ -67,7 +67,7 @@ pub(super) fn read(
 
 /// What placeholders, clients and waits need without saying so.
 fn implied_needs(steps: &[Step], clients: &BTreeMap<String, ClientSpec>) -> BTreeSet<Feature> {
-    const PLACEHOLDERS: [(&str, Feature); 7] = [
+    const PLACEHOLDERS: [(&str, Feature); 9] = [
         ("{share2}", Feature::Share2),
         ("{share3}", Feature::Share3),
         ("{same_store}", Feature::SameStore),
@@ -75,6 +75,8 @@ fn implied_needs(steps: &[Step], clients: &BTreeMap<String, ClientSpec>) -> BTre
         ("{unsupported}", Feature::Unsupported),
         ("{mount_points}", Feature::MountPoints),
         ("{restricted}", Feature::Restricted),
+        ("{no_defragmentation}", Feature::NoDefragmentation),
+        ("{no_indexing}", Feature::NoIndexing),
     ];
     let mut needs = BTreeSet::new();
     for step in steps {

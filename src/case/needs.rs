@@ -21,6 +21,10 @@ pub enum Feature {
     MountPoints,
     /// A share that the account without backup rights may read and not write to.
     Restricted,
+    /// A share whose shadow copies do not go together with defragmentation.
+    NoDefragmentation,
+    /// A share whose shadow copies do not go together with content indexing.
+    NoIndexing,
     /// An account without backup rights.
     PlainUser,
     /// An account whose only right is that of its group, Backup Operators.
@@ -60,6 +64,14 @@ impl Feature {
             Feature::Restricted => (
                 target.restricted.is_some(),
                 "restricted names no share that plain_user may read and not write to",
+            ),
+            Feature::NoDefragmentation => (
+                target.no_defragmentation.is_some(),
+                "no_defragmentation names no share whose shadow copies forbid it",
+            ),
+            Feature::NoIndexing => (
+                target.no_indexing.is_some(),
+                "no_indexing names no share whose shadow copies forbid it",
             ),
             Feature::BackupOperator => (
                 target.backup_operator.is_some(),

@@ -274,6 +274,10 @@ pub struct Target {
     pub mount_points: Option<String>,
     /// A share that `plain_user` may read and may not write to.
     pub restricted: Option<String>,
+    /// A share whose shadow copies do not go together with defragmentation.
+    pub no_defragmentation: Option<String>,
+    /// A share whose shadow copies do not go together with content indexing.
+    pub no_indexing: Option<String>,
     /// By whose reading it is judged.
     pub profile: Profile,
     /// How long its timers run.
@@ -390,6 +394,8 @@ impl Target {
             unsupported: file.unsupported,
             mount_points: file.mount_points,
             restricted: file.restricted,
+            no_defragmentation: file.no_defragmentation,
+            no_indexing: file.no_indexing,
             profile: file.profile,
             timers,
             owners: file.owners,
@@ -482,6 +488,8 @@ struct TargetFile {
     unsupported: Vec<String>,
     mount_points: Option<String>,
     restricted: Option<String>,
+    no_defragmentation: Option<String>,
+    no_indexing: Option<String>,
     plain_user: Option<OtherUser>,
     backup_operator: Option<OtherUser>,
     #[serde(default)]

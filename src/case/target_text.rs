@@ -33,6 +33,8 @@ impl Target {
         for (key, share) in [
             ("mount_points", &self.mount_points),
             ("restricted", &self.restricted),
+            ("no_defragmentation", &self.no_defragmentation),
+            ("no_indexing", &self.no_indexing),
         ] {
             if let Some(share) = share {
                 put(key, word(share));
@@ -144,6 +146,8 @@ hidden = "h$"
 unsupported = ["none"]
 mount_points = "mounts"
 restricted = "limited"
+no_defragmentation = "more"
+no_indexing = "data"
 profile = "samba"
 rpc_auth = "privacy"
 pause_between_sets_ms = 1100

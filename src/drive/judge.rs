@@ -280,6 +280,7 @@ fn holds(
         }
         (OutValue::Number(wanted), Value::Number(number)) => wanted == number,
         (OutValue::UpTo(most), Value::Number(number)) => (0..=*most).contains(number),
+        (OutValue::Bits(bits), Value::Number(number)) => number & bits == *bits,
         (OutValue::Text(wanted), Value::Text(Some(text))) => same_name(&(facts.fill)(wanted), text),
         (OutValue::ExposedName, Value::Text(Some(text))) => is_exposed_name(text, "", reply, facts),
         (OutValue::ExposedNameHere, Value::Text(Some(text))) => {

@@ -43,6 +43,8 @@ pub async fn reach(target: &Target, tape: &Tape) -> Result<(), DriveError> {
         ("unsupported", target.unsupported.as_slice()),
         ("mount_points", target.mount_points.as_slice()),
         ("restricted", target.restricted.as_slice()),
+        ("no_defragmentation", target.no_defragmentation.as_slice()),
+        ("no_indexing", target.no_indexing.as_slice()),
     ];
     for (key, shares) in named {
         for share in shares {

@@ -205,6 +205,7 @@ pub(crate) fn share_part(unc: &str) -> String {
 pub(crate) fn fill(text: &str, target: &Target) -> String {
     let share = |n: usize| target.shares.get(n).cloned().unwrap_or_default();
     let first = |names: &[String]| names.first().cloned().unwrap_or_default();
+    let or_none = |name: &Option<String>| name.clone().unwrap_or_default();
     let pairs = [
         ("{host}", target.host.clone()),
         ("{share}", share(0)),
@@ -212,16 +213,12 @@ pub(crate) fn fill(text: &str, target: &Target) -> String {
         ("{share3}", share(2)),
         ("{SHARE}", other_case(&share(0))),
         ("{same_store}", first(&target.same_store)),
-        ("{hidden}", target.hidden.clone().unwrap_or_default()),
+        ("{hidden}", or_none(&target.hidden)),
         ("{unsupported}", first(&target.unsupported)),
-        (
-            "{mount_points}",
-            target.mount_points.clone().unwrap_or_default(),
-        ),
-        (
-            "{restricted}",
-            target.restricted.clone().unwrap_or_default(),
-        ),
+        ("{mount_points}", or_none(&target.mount_points)),
+        ("{restricted}", or_none(&target.restricted)),
+        ("{no_defragmentation}", or_none(&target.no_defragmentation)),
+        ("{no_indexing}", or_none(&target.no_indexing)),
         ("{missing}", MISSING_SHARE.to_owned()),
     ];
     pairs.iter().fold(text.to_owned(), |text, (name, value)| {

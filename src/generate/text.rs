@@ -240,6 +240,7 @@ fn out_word(value: &OutValue) -> String {
         OutValue::Saved(name) => format!("saved {name}"),
         OutValue::Same(name) => format!("same {name}"),
         OutValue::UpTo(number) => format!("up-to {number}"),
+        OutValue::Bits(number) => format!("bits {number}"),
         OutValue::Number(number) => return number.to_string(),
         OutValue::Text(text) => text.clone(),
     };

@@ -113,6 +113,7 @@ shares = ["fsrvp_share", "vol2", "big"]
 same_store = ["alias"]
 hidden = "hidden$"
 unsupported = ["nosnap", "nofss"]
+restricted = "limited"
 plain_user = {{ name = "{plain}", password = "{plain_password}" }}
 profile = "samba"
 known = "samba-4.17"
@@ -139,7 +140,7 @@ known = "samba-4.17"
         ] {
             fs::create_dir(self.dir.path().join(name))?;
         }
-        for name in ["fsrvp_share", "vol2", "hidden", "big", "plain"] {
+        for name in ["fsrvp_share", "vol2", "hidden", "big", "limited", "plain"] {
             let share = self.share(name);
             match self.btrfs {
                 Some(_) if name != "plain" => make_share(Store::Btrfs, &share)?,
@@ -199,14 +200,20 @@ known = "samba-4.17"
             ("vol2", "vol2", true),
             ("hidden$", "hidden", true),
             ("big", "big", true),
+            ("limited", "limited", true),
             ("nosnap", "plain", true),
             ("nofss", "plain", false),
         ] {
             let path = self.share(directory);
-            text += &format!(
-                "[{name}]\n    path = {}\n    read only = no\n",
-                path.display()
-            );
+            let rights = match name {
+                "limited" => "read only = yes
+    write list = root",
+                _ => "read only = no",
+            };
+            text += &format!("[{name}]
+    path = {}
+    {rights}
+", path.display());
             if !copied {
                 // What smbd needs to keep streams and security descriptors, as ours does by itself.
                 text += "    vfs objects = acl_xattr streams_xattr\n";

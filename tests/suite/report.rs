@@ -198,3 +198,38 @@ fn strict_turns_the_exit_code_and_every_report_alike() {
         assert!(report.contains(strict), "{format}: {report}");
     }
 }
+
+/// The last line of a list is counted as the trace table counts.
+#[test]
+fn a_list_says_how_many_requirements_are_judged() {
+    let list = fsrvp(&["check", "--list", FEW]);
+    assert_eq!(list.status.code(), Some(0), "{}", text(&list.stderr));
+    let printed = text(&list.stdout);
+    let last = printed.lines().last().expect("a line");
+    let trace = concat!(env!("CARGO_MANIFEST_DIR"), "/cases/trace.md");
+    let trace = std::fs::read_to_string(trace).expect("it is there");
+    let counted = trace
+        .lines()
+        .find(|line| line.contains(" have a case or a rule, "));
+    let mut words = counted.expect("the table counts").split(' ');
+    let (judged, all) = (
+        words.next().expect("a number"),
+        words.nth(1).expect("another"),
+    );
+    assert!(
+        last.starts_with(&format!(
+            "{judged} of {all} requirements have a case or a rule;"
+        )),
+        "{last}"
+    );
+    let number = |word: &str| word.parse::<usize>().expect("a number");
+    let rest = number(all) - number(judged);
+    assert!(
+        last.ends_with(&format!("why the other {rest} have none")),
+        "{last}"
+    );
+    assert!(
+        number(judged) >= 305 && number(judged) * 10 >= number(all) * 9,
+        "{last}"
+    );
+}

@@ -83,9 +83,13 @@ fn case_named<'l>(library: &'l Library, name: &str, id: &str) -> &'l Case {
         let text = case.why.as_deref().unwrap_or_default();
         text.contains("Microsoft's public single-node cases") && text.contains(name)
     };
-    let named: Vec<&Case> = library.cases.iter().filter(named).collect();
-    let found = named.iter().find(|case| case.id == id);
-    found.unwrap_or_else(|| panic!("{name}: {id} does not say that it is this one"))
+    let found = library
+        .cases
+        .iter()
+        .filter(named)
+        .find(|case| case.id == id);
+    assert!(found.is_some(), "{id} does not say that it is {name}");
+    found.expect("it says so")
 }
 
 #[test]

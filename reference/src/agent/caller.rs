@@ -64,6 +64,8 @@ pub struct ShareInfo {
     pub volume_name: String,
     /// Whether it can be shadow copied.
     pub support: Support,
+    /// The bits of MS-FSRVP 2.2.2.3: what its shadow copies do not go together with.
+    pub compatibility: i32,
 }
 
 /// The shares of the server, as the agent looks them up.

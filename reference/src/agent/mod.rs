@@ -30,7 +30,8 @@
 //!   name that the client gave ends in `$\`, and nowhere else, for 3.1.4.6 itself knows no `$`.
 //! - *ShareNameUNC* is the name as AddToShadowCopySet brought it (3.1.1.4); *CreationTimestamp* is
 //!   the time of that call (3.1.4.4 step 7).
-//! - *ShadowCopyCompatibility* is zero: no backend here asks for anything to be off.
+//! - *ShadowCopyCompatibility* is what the configuration says of the share that is asked about, and
+//!   zero where there is no shadow copy.
 //!
 //! Sets and long work:
 //! - *A dropped or expired set* takes its exposed shares and backend snapshots with it: nothing

@@ -79,6 +79,8 @@ faults! {
     NeverPresent breaks "FSRVP-3.1.4.10-06" "FSRVP-3.1.4.10-07" "FSRVP-3.1.4.10-08";
     /// ShadowCopyCompatibility has a third bit.
     CompatibilityBits breaks "FSRVP-2.2.2.3-01";
+    /// ShadowCopyCompatibility is always zero.
+    CompatibilityLost breaks "FSRVP-3.1.4.10-11" "FSRVP-3.1.4.10-12";
     /// The ids of a mapping have changed places.
     MappingIdsSwapped breaks "FSRVP-3.1.4.11-14";
     /// ShareNameUNC is a bare name.

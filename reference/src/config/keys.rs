@@ -34,6 +34,7 @@ const SHARE: &[&str] = &[
     "comment",
     "read_only",
     "encryption",
+    "disable",
     "access",
 ];
 const ACCESS: &[&str] = &["user", "rights"];

@@ -28,8 +28,8 @@ mod time;
 use crate::agent::{Agent, AgentConfig, Deviation, Deviations, Durations, IdSource};
 use crate::backend::{AutoBackend, BackendError, BackendKind, Programs, ShadowBackend};
 use crate::config::{
-    AccessConfig, AccessRights, BackendChoice, Config, ConfigError, Encryption, Limits, Profile,
-    ShareConfig,
+    AccessConfig, AccessRights, BackendChoice, Config, ConfigError, Disable, Encryption, Limits,
+    Profile, ShareConfig,
 };
 use crate::share::{Access, BaseShare, Rights, ShareError, ShareTable};
 use crate::smb::Server;
@@ -41,6 +41,7 @@ use connection::Shared;
 use door::Door;
 use effects::Workshop;
 use fsrvp_wire::fsrvp::FSRVP_RPC_VERSION_1;
+use fsrvp_wire::fsrvp::is_path_shadow_copied::{DISABLE_CONTENTINDEX, DISABLE_DEFRAG};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -329,8 +330,17 @@ fn base_share(share: &ShareConfig, backend: &Arc<dyn ShadowBackend>) -> BaseShar
         read_only: share.read_only,
         access: access(&share.access),
         encrypts: share.encryption == Some(Encryption::Required),
+        compatibility: compatibility(&share.disable),
         ..BaseShare::new(&share.name, &share.path, Arc::clone(backend))
     }
+}
+
+/// MS-FSRVP 2.2.2.3 SHADOW_COPY_COMPATIBILITY_VALUES.
+fn compatibility(disable: &[Disable]) -> i32 {
+    disable.iter().fold(0, |bits, what| match what {
+        Disable::Defragmentation => bits | DISABLE_DEFRAG,
+        Disable::Indexing => bits | DISABLE_CONTENTINDEX,
+    })
 }
 
 /// A share that names users is for them alone.

@@ -8,7 +8,8 @@ use crate::run::serve;
 use fsrvp_reference::agent::Fault;
 use fsrvp_reference::backend::{self, FaultControl, Operation};
 use fsrvp_reference::config::{
-    AccessConfig, AccessRights, BackendChoice, Clock, Config, ShareConfig, Trial, UserConfig,
+    AccessConfig, AccessRights, BackendChoice, Clock, Config, Disable, ShareConfig, Trial,
+    UserConfig,
 };
 use fsrvp_reference::shell::Reference;
 use std::collections::BTreeMap;
@@ -32,6 +33,9 @@ const PLAIN: &str = "plain";
 const OPERATOR: &str = "operator";
 /// The shares that can be shadow copied, each on a store of its own.
 const SHARES: [&str; 3] = ["data", "vol2", "vol3"];
+/// Those whose shadow copies are said not to go together with something.
+const NO_DEFRAGMENTATION: &str = SHARES[1];
+const NO_INDEXING: &str = SHARES[2];
 /// A second share on the store of the first.
 const ALIAS: &str = "alias";
 /// A hidden share.
@@ -264,6 +268,11 @@ fn configuration(root: &Path, passwords: &Passwords) -> std::io::Result<Config> 
         let mut share = ShareConfig::new(*name, path);
         // All of them lie on one file system; the backend that copies may be told otherwise.
         share.store = Some((*name).to_owned());
+        match *name {
+            NO_DEFRAGMENTATION => share.disable.push(Disable::Defragmentation),
+            NO_INDEXING => share.disable.push(Disable::Indexing),
+            _ => {}
+        }
         if *name == RESTRICTED {
             share.access = vec![
                 access(ADMIN, AccessRights::Full),
@@ -346,6 +355,8 @@ fn target(profile: Profile, port: u16, passwords: Passwords) -> Target {
         unsupported: mounts.clone().into_iter().collect(),
         mount_points: mounts,
         restricted: Some(RESTRICTED.to_owned()),
+        no_defragmentation: Some(NO_DEFRAGMENTATION.to_owned()),
+        no_indexing: Some(NO_INDEXING.to_owned()),
         profile,
         timers: Timers::Ours,
         owners: BTreeMap::new(),

@@ -4,6 +4,11 @@ use crate::ParseError;
 use crate::fsrvp::Hresult;
 use crate::ndr::{Reader, WideString, Writer};
 
+/// MS-FSRVP 2.2.2.3: nothing may defragment the file store while there is a shadow copy of it.
+pub const DISABLE_DEFRAG: i32 = 0x1;
+/// MS-FSRVP 2.2.2.3: nothing may index its content meanwhile.
+pub const DISABLE_CONTENTINDEX: i32 = 0x2;
+
 /// MS-FSRVP 3.1.4.10: what the client sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {

@@ -21,8 +21,10 @@ impl Agent {
             .any(|copy| copy.volume_name == share.volume_name);
         Ok(Turn::Answer(Reply::IsPathShadowCopied(Response {
             shadow_copy_present: u32::from(present),
-            // No backend here asks for defragmentation or content indexing to be off.
-            shadow_copy_compatibility: 0,
+            shadow_copy_compatibility: match present {
+                true => share.compatibility,
+                false => 0,
+            },
             status: Hresult::ZERO,
         })))
     }

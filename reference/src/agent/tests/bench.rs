@@ -46,6 +46,7 @@ impl ShareCatalogue for Shares {
             name: name.to_owned(),
             volume_name: volume.to_owned(),
             support,
+            compatibility: 0,
         })
     }
 }

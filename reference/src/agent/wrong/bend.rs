@@ -404,6 +404,9 @@ impl Agent {
             (Fault::CompatibilityBits, Reply::IsPathShadowCopied(r)) if succeeded => {
                 r.shadow_copy_compatibility = 4;
             }
+            (Fault::CompatibilityLost, Reply::IsPathShadowCopied(r)) => {
+                r.shadow_copy_compatibility = 0;
+            }
             (fault, Reply::GetShareMapping(r)) => {
                 if let Some(mapping) = &mut r.share_mapping.mapping {
                     self.bend_mapping(fault, mapping);
