@@ -223,3 +223,52 @@ fn an_exposed_share_has_the_name_of_its_base_share_and_the_id() {
         OutValue::ExposedNameHidden
     ));
 }
+
+#[test]
+fn the_host_of_an_exposed_share_is_that_of_its_base_share_or_not_there() {
+    let id = COPY.to_string();
+    let here = |name: &str| is_permitted_name(r"\\srv\data", name, OutValue::ExposedNameHere);
+    assert!(here(&format!("data@{{{id}}}")));
+    assert!(here(&format!(r"\\SRV\data@{{{id}}}")));
+    assert!(!here(&format!(r"\\other\data@{{{id}}}")));
+    assert!(!here(&format!(r"\\srv\dat@{{{id}}}")));
+}
+
+/// The parameter of a failed AddToShadowCopySet is nil.
+#[test]
+fn of_answers_with_one_code_that_counts_whose_parameters_hold() {
+    let code = Hresult::FSRVP_E_OBJECT_ALREADY_EXISTS;
+    let with = |wanted: OutValue, verdict| Answer {
+        out: vec![OutCheck {
+            parameter: "ShadowCopyId".to_owned(),
+            any_of: vec![wanted],
+        }],
+        verdict,
+        ..answer(Wanted::Status(code))
+    };
+    let both = |second| {
+        let first = with(OutValue::NonZero, Verdict::Pass);
+        expect("FSRVP-3.1.4.4-14", vec![first, with(second, Verdict::Info)])
+    };
+    assert_eq!(verdict(&both(OutValue::Zero), &failed(code)), Verdict::Info);
+    assert_eq!(verdict(&both(OutValue::New), &failed(code)), Verdict::Fail);
+}
+
+#[test]
+fn bits_are_there_or_not_whatever_stands_beside_them() {
+    let is = |bits: i64, number: i64| {
+        let reply = Reply::failure(Opnum::IsPathShadowCopied, Hresult::ZERO).expect("a method");
+        let facts = Facts {
+            call: None,
+            ids: &BTreeMap::new(),
+            replies: &BTreeMap::new(),
+            fill: &str::to_owned,
+            now_ticks: 0,
+        };
+        let value = Value::Number(number);
+        let name = "ShadowCopyCompatibility";
+        holds(&OutValue::Bits(bits), name, &value, &reply, &facts)
+    };
+    assert!(is(1, 1) && is(1, 3) && is(2, 2) && is(2, 3) && is(3, 3));
+    assert!(!is(1, 0) && !is(1, 2) && !is(2, 1) && !is(3, 1));
+}
