@@ -206,14 +206,19 @@ known = "samba-4.17"
         ] {
             let path = self.share(directory);
             let rights = match name {
-                "limited" => "read only = yes
-    write list = root",
+                "limited" => {
+                    "read only = yes
+    write list = root"
+                }
                 _ => "read only = no",
             };
-            text += &format!("[{name}]
+            text += &format!(
+                "[{name}]
     path = {}
     {rights}
-", path.display());
+",
+                path.display()
+            );
             if !copied {
                 // What smbd needs to keep streams and security descriptors, as ours does by itself.
                 text += "    vfs objects = acl_xattr streams_xattr\n";
