@@ -7,6 +7,14 @@
 
 use crate::flow::Direction;
 use etherparse::{PacketBuilder, TcpOptionElement};
+use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
+use pcap_file::pcapng::blocks::interface_description::{
+    InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
+};
+use pcap_file::pcapng::blocks::opt_common::CommonOption;
+use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
+use pcap_file::pcapng::{PcapNgWriteError, PcapNgWriter};
+use pcap_file::{DataLink, Endianness};
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -19,16 +27,12 @@ const WINDOW_SCALE: u8 = 14;
 const WINDOW: u16 = u16::MAX;
 const HOPS: u8 = 64;
 
-const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-const INTERFACE: u32 = 1;
-const ENHANCED_PACKET: u32 = 6;
-const BYTE_ORDER: u32 = 0x1a2b_3c4d;
-/// LINKTYPE_RAW: a packet begins with its IP header.
-const LINK_RAW: u16 = 101;
-const OPTION_COMMENT: u16 = 1;
-const OPTION_APPLICATION: u16 = 4;
-const OPTION_INTERFACE_NAME: u16 = 2;
-const OPTION_RESOLUTION: u16 = 9;
+/// A packet begins with its IP header.
+const LINK: DataLink = DataLink::RAW;
+/// Packets are kept in their full length.
+const UNLIMITED: u32 = 0;
+/// The section's length is not told.
+const UNTOLD: i64 = -1;
 /// Time stamps count 10^-9 seconds.
 const NANOSECONDS: u8 = 9;
 /// The longest comment, in bytes; its length has 16 bits in the file.
@@ -55,8 +59,8 @@ struct Flags {
 }
 
 /// Writes packets to `out` as they are told.
-pub struct CaptureWriter<W> {
-    out: W,
+pub struct CaptureWriter<W: Write> {
+    file: PcapNgWriter<W>,
     flows: HashMap<u64, Flow>,
     opened: u32,
 }
@@ -66,26 +70,30 @@ impl<W: Write> CaptureWriter<W> {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn new(mut out: W, application: &str, comment: &str) -> io::Result<CaptureWriter<W>> {
-        let mut body = BYTE_ORDER.to_le_bytes().to_vec();
-        body.extend(1u16.to_le_bytes());
-        body.extend(0u16.to_le_bytes());
-        // The section's length is not told.
-        body.extend(u64::MAX.to_le_bytes());
-        option(&mut body, OPTION_APPLICATION, application.as_bytes());
-        option(&mut body, OPTION_COMMENT, cut(comment).as_bytes());
-        end_of_options(&mut body);
-        block(&mut out, SECTION_HEADER, &body)?;
-        let mut body = LINK_RAW.to_le_bytes().to_vec();
-        body.extend(0u16.to_le_bytes());
-        // Packets are kept in their full length.
-        body.extend(0u32.to_le_bytes());
-        option(&mut body, OPTION_INTERFACE_NAME, application.as_bytes());
-        option(&mut body, OPTION_RESOLUTION, &[NANOSECONDS]);
-        end_of_options(&mut body);
-        block(&mut out, INTERFACE, &body)?;
+    pub fn new(out: W, application: &str, comment: &str) -> io::Result<CaptureWriter<W>> {
+        let section = SectionHeaderBlock {
+            endianness: Endianness::Little,
+            section_length: UNTOLD,
+            options: vec![
+                SectionHeaderOption::UserApplication(application.into()),
+                SectionHeaderOption::Common(CommonOption::Comment(cut(comment).into())),
+            ],
+            ..SectionHeaderBlock::default()
+        };
+        let mut file = PcapNgWriter::with_section_header(out, section).map_err(written)?;
+        let resolution =
+            InterfaceTsResolution::new(false, NANOSECONDS).map_err(io::Error::other)?;
+        let interface = InterfaceDescriptionBlock {
+            linktype: LINK,
+            snaplen: UNLIMITED,
+            options: vec![
+                InterfaceDescriptionOption::IfName(application.into()),
+                InterfaceDescriptionOption::IfTsResol(resolution),
+            ],
+        };
+        file.write_pcapng_block(interface).map_err(written)?;
         Ok(CaptureWriter {
-            out,
+            file,
             flows: HashMap::new(),
             opened: 0,
         })
@@ -189,8 +197,8 @@ impl<W: Write> CaptureWriter<W> {
     /// # Errors
     /// Its rest cannot be written.
     pub fn finish(mut self) -> io::Result<W> {
-        self.out.flush()?;
-        Ok(self.out)
+        self.file.get_mut().flush()?;
+        Ok(self.file.into_inner())
     }
 
     /// Writes what was held back.
@@ -198,7 +206,7 @@ impl<W: Write> CaptureWriter<W> {
     /// # Errors
     /// It cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.file.get_mut().flush()
     }
 
     /// A connection that was not opened is passed over.
@@ -215,21 +223,25 @@ impl<W: Write> CaptureWriter<W> {
             return Ok(());
         };
         let packet = flow.packet(direction, flags, payload)?;
-        let length = u32::try_from(packet.len()).map_err(io::Error::other)?;
-        let stamp = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let mut body = 0u32.to_le_bytes().to_vec();
-        let [low, high] = halves(stamp);
-        body.extend(high);
-        body.extend(low);
-        body.extend(length.to_le_bytes());
-        body.extend(length.to_le_bytes());
-        body.extend(packet);
-        pad(&mut body);
-        if let Some(comment) = comment {
-            option(&mut body, OPTION_COMMENT, cut(comment).as_bytes());
-            end_of_options(&mut body);
-        }
-        block(&mut self.out, ENHANCED_PACKET, &body)
+        let original_len = u32::try_from(packet.len()).map_err(io::Error::other)?;
+        let about = |text| EnhancedPacketOption::Common(CommonOption::Comment(cut(text).into()));
+        let block = EnhancedPacketBlock {
+            interface_id: 0,
+            timestamp: time,
+            original_len,
+            data: packet.into(),
+            options: comment.map(about).into_iter().collect(),
+        };
+        self.file.write_pcapng_block(block).map_err(written)?;
+        Ok(())
+    }
+}
+
+/// What kept a block from being written, as an error of the file.
+fn written(error: PcapNgWriteError) -> io::Error {
+    match error {
+        PcapNgWriteError::Io(error) => error,
+        other => io::Error::other(other),
     }
 }
 
@@ -302,41 +314,10 @@ fn v6(address: IpAddr) -> [u8; 16] {
     }
 }
 
-/// The lower and the upper half of a time stamp.
-fn halves(stamp: u64) -> [[u8; 4]; 2] {
-    let [a, b, c, d, e, f, g, h] = stamp.to_le_bytes();
-    [[a, b, c, d], [e, f, g, h]]
-}
-
 /// As much of a comment as is kept.
 fn cut(comment: &str) -> &str {
     let end = comment.floor_char_boundary(COMMENT_BYTES_MAX);
     comment.get(..end).unwrap_or_default()
-}
-
-fn pad(body: &mut Vec<u8>) {
-    body.resize(body.len().next_multiple_of(4), 0);
-}
-
-fn option(body: &mut Vec<u8>, code: u16, value: &[u8]) {
-    let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
-    body.extend(code.to_le_bytes());
-    body.extend(length.to_le_bytes());
-    body.extend(value.iter().take(usize::from(length)));
-    pad(body);
-}
-
-fn end_of_options(body: &mut Vec<u8>) {
-    body.extend([0; 4]);
-}
-
-/// Every block begins and ends with its length.
-fn block(out: &mut impl Write, kind: u32, body: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(body.len() + 12).map_err(io::Error::other)?;
-    out.write_all(&kind.to_le_bytes())?;
-    out.write_all(&length.to_le_bytes())?;
-    out.write_all(body)?;
-    out.write_all(&length.to_le_bytes())
 }
 
 #[cfg(test)]

