@@ -3,14 +3,23 @@
 //! Without more they are played against the embedded reference server, one for each thread. With
 //! `FSRVP_TARGET=FILE` they are played against the server of that target file, one at a time. With
 //! `FSRVP_ARCHIVES=DIR` each failure leaves an archive there.
+//!
+//! Generated lifecycles come behind them, in trials of [`LIVES`] each: 400 against the embedded server,
+//! none against another one, or as many as `FSRVP_LIFECYCLES=N` says, made from `FSRVP_SEED=N`.
 
-use fsrvp::outcome::{Outcome, Verdict};
+use fsrvp::outcome::{Lifecycles, Outcome, Verdict};
 use fsrvp::report::{self, Detail};
 use fsrvp::run::check::{Archives, Bench, CheckOptions, Worker};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
+
+/// How many lifecycles make a trial.
+const LIVES: u64 = 50;
+/// How many there are against the embedded server where nobody says.
+const LIVES_HERE: u64 = 400;
 
 /// The cases, and the workers that nobody uses at the moment.
 struct Stage {
@@ -19,17 +28,9 @@ struct Stage {
 }
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    let options = CheckOptions {
-        target: std::env::var_os("FSRVP_TARGET").map(PathBuf::from),
-        cases: Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/cases"))),
-        archives: std::env::var_os("FSRVP_ARCHIVES")
-            .map_or(Archives::None, |folder| Archives::In(PathBuf::from(folder))),
-        ..CheckOptions::default()
-    };
-    // What is wrong with the target file must not look like a fault of the server.
-    let bench = match Bench::new(&options).and_then(|bench| bench.reach().map(|()| bench)) {
-        Ok(bench) => bench,
+    let arguments = Arguments::from_args();
+    match run(arguments) {
+        Ok(code) => code,
         Err(error) => {
             #[expect(
                 clippy::print_stderr,
@@ -38,9 +39,23 @@ fn main() -> ExitCode {
             {
                 eprintln!("{error}");
             }
-            return ExitCode::from(2);
+            ExitCode::from(2)
         }
+    }
+}
+
+fn run(mut arguments: Arguments) -> Result<ExitCode, String> {
+    let options = CheckOptions {
+        target: std::env::var_os("FSRVP_TARGET").map(PathBuf::from),
+        cases: Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/cases"))),
+        archives: std::env::var_os("FSRVP_ARCHIVES")
+            .map_or(Archives::None, |folder| Archives::In(PathBuf::from(folder))),
+        seed: number("FSRVP_SEED")?,
+        ..CheckOptions::default()
     };
+    // What is wrong with the target file must not look like a fault of the server.
+    let bench = Bench::new(&options).map_err(|error| error.to_string())?;
+    bench.reach().map_err(|error| error.to_string())?;
     if bench.is_foreign() {
         // Two cases at once would be two clients of one server's only context.
         arguments.test_threads = Some(1);
@@ -51,32 +66,71 @@ fn main() -> ExitCode {
         bench,
         idle: Mutex::new(Vec::new()),
     });
-    let trials = (0..bench.cases().len())
+    let mut trials: Vec<Trial> = (0..bench.cases().len())
         .map(|n| {
             let stage = Arc::clone(&stage);
             let name = format!("conformance::{}", bench.cases()[n].id);
             Trial::ignorable_test(name, move || stage.judge(n))
         })
         .collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let lives = number("FSRVP_LIFECYCLES")?.unwrap_or(match bench.is_foreign() {
+        true => 0,
+        false => LIVES_HERE,
+    });
+    for first in (0..lives).step_by(usize::try_from(LIVES).expect("a small number")) {
+        let stage = Arc::clone(&stage);
+        let these = first..lives.min(first + LIVES);
+        let name = format!("conformance::lifecycles::{first}");
+        trials.push(Trial::test(name, move || stage.judge_lives(these)));
+    }
+    Ok(libtest_mimic::run(&arguments, trials).exit_code())
+}
+
+/// The number that an environment variable says.
+fn number(name: &str) -> Result<Option<u64>, String> {
+    let Some(text) = std::env::var_os(name) else {
+        return Ok(None);
+    };
+    let number = text.to_str().and_then(|text| text.parse().ok());
+    let why = || format!("{name} is {}, and no number", text.display());
+    number.map(Some).ok_or_else(why)
 }
 
 impl Stage {
-    fn judge(&self, n: usize) -> Result<Completion, Failed> {
-        let idle = self
-            .idle
-            .lock()
-            .expect("no trial panics while it holds this")
-            .pop();
-        let mut worker = match idle {
+    /// Does something with a worker that nobody else uses meanwhile.
+    fn with_worker<T>(&self, work: impl FnOnce(&mut Worker<'static>) -> T) -> Result<T, Failed> {
+        let idle = || {
+            self.idle
+                .lock()
+                .expect("no trial panics while it holds this")
+        };
+        let rested = idle().pop();
+        let mut worker = match rested {
             Some(worker) => worker,
             None => Worker::start(self.bench).map_err(|error| error.to_string())?,
         };
-        let outcome = worker.play(&self.bench.cases()[n]);
-        self.idle
-            .lock()
-            .expect("no trial panics while it holds this")
-            .push(worker);
+        let done = work(&mut worker);
+        idle().push(worker);
+        Ok(done)
+    }
+
+    /// The first of these lifecycles that fails, in its shortest form.
+    fn judge_lives(&self, these: Range<u64>) -> Result<(), Failed> {
+        let failed = self.with_worker(|worker| {
+            let mut tally = Lifecycles::default();
+            let failure = these
+                .into_iter()
+                .find_map(|n| worker.lifecycle(n, &mut tally))?;
+            Some(worker.keep(&failure, 0, Path::new(env!("CARGO_TARGET_TMPDIR"))))
+        })?;
+        match failed {
+            Some(outcome) => Err(self.story(&outcome).into()),
+            None => Ok(()),
+        }
+    }
+
+    fn judge(&self, n: usize) -> Result<Completion, Failed> {
+        let outcome = self.with_worker(|worker| worker.play(&self.bench.cases()[n]))?;
         match outcome.verdict {
             Verdict::Fail | Verdict::Inconclusive => Err(self.story(&outcome).into()),
             Verdict::NotApplicable => Ok(Completion::ignored_with(outcome.message)),
