@@ -54,6 +54,23 @@ impl Serialize for Summary {
     }
 }
 
+/// How long a run against a foreign server took, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Took {
+    /// From the first connection to the last answer.
+    pub wall_ms: u64,
+    /// What this program itself worked of that; the rest was waiting for the server.
+    pub own_ms: u64,
+}
+
+impl Took {
+    /// This program's own share, in percent, rounded up.
+    #[must_use]
+    pub fn own_percent(&self) -> u64 {
+        (self.own_ms * 100).div_ceil(self.wall_ms.max(1))
+    }
+}
+
 /// What a process says with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
@@ -95,6 +112,9 @@ pub struct Ledger {
     /// The generated lifecycles, where some were played.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifecycles: Option<Lifecycles>,
+    /// How long it took, where the server is a foreign one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub took: Option<Took>,
 }
 
 impl Ledger {
@@ -133,7 +153,15 @@ impl Ledger {
             summary,
             outcomes,
             lifecycles: None,
+            took: None,
         }
+    }
+
+    /// The same with how long it took.
+    #[must_use]
+    pub fn with_time(mut self, took: Option<Took>) -> Ledger {
+        self.took = took;
+        self
     }
 
     /// The same with what the generated lifecycles came to.

@@ -13,7 +13,7 @@ mod requirements;
 
 pub use client::{Breach, ClientLedger, ClientOutcome, ClientSummary, Place};
 pub use finding::Finding;
-pub use ledger::{ExitStatus, Ledger, RequirementTotals, Summary, TargetName};
+pub use ledger::{ExitStatus, Ledger, RequirementTotals, Summary, TargetName, Took};
 pub use lifecycles::Lifecycles;
 pub use normalise::Normaliser;
 pub use requirements::{Cause, RequirementEvidence, RequirementOutcome};

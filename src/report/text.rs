@@ -1,6 +1,6 @@
 //! The report for a terminal.
 
-use crate::outcome::{Ledger, Outcome, StepRecord, Verdict};
+use crate::outcome::{Ledger, Outcome, StepRecord, Took, Verdict};
 use crate::report::Detail;
 use crate::report::visible::{any_of, named, visible};
 use crate::requirement::{Catalogue, RequirementId};
@@ -86,10 +86,23 @@ pub fn totals(ledger: &Ledger) -> String {
             lives.requirements.len(),
         );
     }
+    if let Some(took) = &ledger.took {
+        let _ = writeln!(out, "{}", time(took));
+    }
     if let (true, count @ 1..) = (ledger.strict, ledger.summary.count(Verdict::NonStrict)) {
         let _ = writeln!(out, "strict: {count} non-strict count as failures");
     }
     visible(&out).into_owned()
+}
+
+/// How long a run took, in a sentence.
+pub(super) fn time(took: &Took) -> String {
+    format!(
+        "took {}.{:03} s; {} % of that is this program's own work, the rest is waiting for the server",
+        took.wall_ms / 1000,
+        took.wall_ms % 1000,
+        took.own_percent(),
+    )
 }
 
 /// The lines of one case: verdict, id, requirements with their sections; below it what was

@@ -8,6 +8,7 @@ mod keep;
 mod lives;
 mod progress;
 mod remedy;
+mod stopwatch;
 
 pub use archive::Archives;
 pub use bench::{Bench, Worker};
@@ -20,6 +21,7 @@ use crate::outcome::{ExitStatus, Ledger, Lifecycles, Outcome};
 use crate::report::{self, Detail, Format, ReportError};
 use crate::requirement::{FileError, RequirementId};
 use crate::run::check::progress::Progress;
+use crate::run::check::stopwatch::Stopwatch;
 use crate::run::judge_client;
 use fsrvp_reference::agent::Fault;
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,12 +160,14 @@ pub fn check(options: &CheckOptions, out: &mut dyn Write) -> Result<ExitStatus, 
     let as_it_comes =
         bench.is_foreign() && options.format == Format::Text && options.output.is_none();
     let lives = lifecycles(options, &bench);
+    let stopwatch = Stopwatch::start();
     let played = if as_it_comes {
         play_in_order(&bench, &selected, lives, options, out)?
     } else {
         let played = play_all(&bench, &selected, lives, options)?;
         keep_failures(&bench, played, options)?
     };
+    let took = bench.is_foreign().then(|| stopwatch.read());
     bench.finish_run()?;
     let survey = (lives > 0).then_some(Lifecycles {
         seed: bench.seed(),
@@ -176,6 +180,7 @@ pub fn check(options: &CheckOptions, out: &mut dyn Write) -> Result<ExitStatus, 
         played.outcomes,
     )
     .with_lifecycles(survey)
+    .with_time(took)
     .with_strict(options.strict);
     let text = if as_it_comes {
         report::totals(&ledger)

@@ -134,6 +134,12 @@ fn a_server_that_falls_silent_costs_one_case_its_patience_and_no_more() {
     assert!(text.matches("  server gone since ").count() > 100, "{text}");
     assert!(text.contains(" pass, 1 fail, "), "{text}");
     assert!(text.contains("generated: 0 lifecycles"), "{text}");
+    // Most of the time went by in waiting for it.
+    let (_, time) = text.split_once("\ntook ").expect("the time is told");
+    let (_, share) = time.split_once(" s; ").expect("the share");
+    let (share, _) = share.split_once(" % ").expect("in percent");
+    let share: u64 = share.parse().expect("a number");
+    assert!((1..50).contains(&share), "{time}");
 }
 
 #[test]

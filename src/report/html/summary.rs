@@ -2,6 +2,7 @@
 
 use crate::outcome::{Ledger, RequirementOutcome, Verdict};
 use crate::report::html::{answers, badge, case_link, exit_meaning, requirement_links};
+use crate::report::text;
 use crate::report::visible::named;
 use crate::requirement::Level;
 use maud::{Markup, html};
@@ -30,6 +31,7 @@ pub(super) fn head(ledger: &Ledger) -> Markup {
                     dt { "Lifecycles" }
                     dd { (lives.count) " with " (lives.calls()) " calls, " (lives.failed) " failed" }
                 }
+                @if let Some(took) = &ledger.took { dt { "Time" } dd { (text::time(took)) } }
                 dt { "Seed" } dd { (ledger.seed) }
                 @if ledger.strict { dt { "Strict" } dd { "non-strict counts as a failure" } }
             }
