@@ -6,6 +6,9 @@
 //!
 //! Generated lifecycles come behind them, in trials of [`LIVES`] each: 400 against the embedded server,
 //! none against another one, or as many as `FSRVP_LIFECYCLES=N` says, made from `FSRVP_SEED=N`.
+//!
+//! With `FSRVP_FAIL_FAST=yes` the first failure ends everything, for those who only want to know whether
+//! there is one.
 
 use fsrvp::outcome::{Lifecycles, Outcome, Verdict};
 use fsrvp::report::{self, Detail};
@@ -16,6 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
+/// The exit code of a test run in which something failed.
+const FAILED: i32 = 101;
 /// How many lifecycles make a trial.
 const LIVES: u64 = 50;
 /// How many there are against the embedded server where nobody says.
@@ -25,6 +30,7 @@ const LIVES_HERE: u64 = 400;
 struct Stage {
     bench: &'static Bench,
     idle: Mutex<Vec<Worker<'static>>>,
+    fails_fast: bool,
 }
 
 fn main() -> ExitCode {
@@ -32,16 +38,15 @@ fn main() -> ExitCode {
     match run(arguments) {
         Ok(code) => code,
         Err(error) => {
-            #[expect(
-                clippy::print_stderr,
-                reason = "nothing can be tried, and nobody else says so"
-            )]
-            {
-                eprintln!("{error}");
-            }
+            complain(&error);
             ExitCode::from(2)
         }
     }
+}
+
+#[expect(clippy::print_stderr, reason = "nobody else says so")]
+fn complain(text: &str) {
+    eprintln!("{text}");
 }
 
 fn run(mut arguments: Arguments) -> Result<ExitCode, String> {
@@ -65,6 +70,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode, String> {
     let stage = Arc::new(Stage {
         bench,
         idle: Mutex::new(Vec::new()),
+        fails_fast: std::env::var_os("FSRVP_FAIL_FAST").is_some_and(|value| value == "yes"),
     });
     let mut trials: Vec<Trial> = (0..bench.cases().len())
         .map(|n| {
@@ -124,7 +130,7 @@ impl Stage {
             Some(worker.keep(&failure, 0, Path::new(env!("CARGO_TARGET_TMPDIR"))))
         })?;
         match failed {
-            Some(outcome) => Err(self.story(&outcome).into()),
+            Some(outcome) => Err(self.failed(&outcome)),
             None => Ok(()),
         }
     }
@@ -132,10 +138,20 @@ impl Stage {
     fn judge(&self, n: usize) -> Result<Completion, Failed> {
         let outcome = self.with_worker(|worker| worker.play(&self.bench.cases()[n]))?;
         match outcome.verdict {
-            Verdict::Fail | Verdict::Inconclusive => Err(self.story(&outcome).into()),
+            Verdict::Fail | Verdict::Inconclusive => Err(self.failed(&outcome)),
             Verdict::NotApplicable => Ok(Completion::ignored_with(outcome.message)),
             _ => Ok(Completion::Completed),
         }
+    }
+
+    /// A failure with its story, which ends everything where that is wanted.
+    fn failed(&self, outcome: &Outcome) -> Failed {
+        let story = self.story(outcome);
+        if self.fails_fast {
+            complain(&story);
+            std::process::exit(FAILED);
+        }
+        story.into()
     }
 
     /// All that is known of a failure: a trial's output is not kept, only its message is.
