@@ -1,7 +1,8 @@
 //! The cases of `cases/` as tests: one trial a case, named `conformance::<case id>`.
 //!
 //! Without more they are played against the embedded reference server, one for each thread. With
-//! `FSRVP_TARGET=FILE` they are played against the server of that target file, one at a time. With
+//! `FSRVP_TARGET=FILE` they are played against the server of that target file, one at a time; with
+//! `FSRVP_PROFILE=NAME` the embedded server behaves as `check --profile` has it. With
 //! `FSRVP_ARCHIVES=DIR` each failure leaves an archive there.
 //!
 //! Generated lifecycles come behind them, in trials of [`LIVES`] each: 400 against the embedded server,
@@ -53,6 +54,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode, String> {
     let options = CheckOptions {
         target: std::env::var_os("FSRVP_TARGET").map(PathBuf::from),
         cases: Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/cases"))),
+        profile: std::env::var("FSRVP_PROFILE").ok(),
         archives: std::env::var_os("FSRVP_ARCHIVES")
             .map_or(Archives::None, |folder| Archives::In(PathBuf::from(folder))),
         seed: number("FSRVP_SEED")?,
@@ -79,9 +81,10 @@ fn run(mut arguments: Arguments) -> Result<ExitCode, String> {
             Trial::ignorable_test(name, move || stage.judge(n))
         })
         .collect();
-    let lives = number("FSRVP_LIFECYCLES")?.unwrap_or(match bench.is_foreign() {
-        true => 0,
-        false => LIVES_HERE,
+    let is_judged_by_the_text = !bench.is_foreign() && options.profile.is_none();
+    let lives = number("FSRVP_LIFECYCLES")?.unwrap_or(match is_judged_by_the_text {
+        true => LIVES_HERE,
+        false => 0,
     });
     for first in (0..lives).step_by(usize::try_from(LIVES).expect("a small number")) {
         let stage = Arc::clone(&stage);
