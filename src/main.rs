@@ -10,6 +10,8 @@ use fsrvp::run::explain;
 use fsrvp::run::judge_client::{JudgeClientOptions, judge_client};
 use fsrvp::run::serve::{self, ServeOptions};
 use fsrvp::run::status;
+use fsrvp::run::tree::{TreeOptions, check_tree as check_tree_of};
+use fsrvp_reference::rules::{Profile, Recovery};
 use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -88,6 +90,28 @@ struct CheckArguments {
     /// beside it.
     #[arg(long, value_name = "FILE")]
     save_pcap: Option<PathBuf>,
+    /// Play nothing: say which entries below this directory break whose directory rules. With --profile
+    /// (spec, windows, samba, ontap, seed, hnas) only those; the exit code is 1 where a shadow copy would
+    /// be refused.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["filter", "target", "cases", "list", "strict", "jobs",
+        "seed", "lifecycles", "archives", "no_archives", "save_pcap", "output", "verbose"])]
+    tree: Option<PathBuf>,
+    /// With --tree: how deep a file may lie, 0 for no limit; 5 where nobody says and the profile has one.
+    #[arg(long, value_name = "N", requires = "tree")]
+    depth: Option<u32>,
+    /// With --tree: whether the shadow copy is made with automatic recovery; otherwise both are told.
+    #[arg(long, value_enum, requires = "tree")]
+    recovery: Option<RecoveryWord>,
+    /// With --tree: name every entry that breaks a rule, and not the first ones alone.
+    #[arg(long, requires = "tree")]
+    all: bool,
+}
+
+/// Whether a shadow copy is made writable for its application to repair it.
+#[derive(Clone, Copy, ValueEnum)]
+enum RecoveryWord {
+    Auto,
+    None,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -372,7 +396,45 @@ fn log(verbose: u8) {
         .init();
 }
 
-fn check(arguments: CheckArguments) -> Result<u8, String> {
+/// How many entries of each rule are named where nobody wants all.
+const EXAMPLES: usize = 10;
+
+fn check_tree(root: PathBuf, arguments: &CheckArguments) -> Result<u8, String> {
+    let profile = match &arguments.profile {
+        Some(name) => {
+            let names = Profile::ALL.map(Profile::name).join(", ");
+            let found = Profile::from_name(name);
+            Some(found.ok_or_else(|| format!("no profile {name} of directory rules: {names}"))?)
+        }
+        None => None,
+    };
+    let options = TreeOptions {
+        root,
+        profile,
+        recovery: arguments.recovery.map(|word| match word {
+            RecoveryWord::Auto => Recovery::Auto,
+            RecoveryWord::None => Recovery::None,
+        }),
+        depth_max: arguments.depth,
+        examples_max: if arguments.all { usize::MAX } else { EXAMPLES },
+        format: match arguments.format {
+            format @ (CheckFormat::Text | CheckFormat::Json) => format.of_report(),
+            CheckFormat::Junit | CheckFormat::Html => {
+                return Err("--tree has text and json only".to_owned());
+            }
+        },
+    };
+    let mut out = io::stdout().lock();
+    let code = check_tree_of(&options, &mut out).map_err(|error| error.to_string())?;
+    out.flush()
+        .map_err(|error| format!("standard output: {error}"))?;
+    Ok(code)
+}
+
+fn check(mut arguments: CheckArguments) -> Result<u8, String> {
+    if let Some(root) = arguments.tree.take() {
+        return check_tree(root, &arguments);
+    }
     if arguments.list && arguments.format != CheckFormat::Text {
         return Err("--list has text only; leave --format away".to_owned());
     }

@@ -4,7 +4,7 @@
 //! - `agent`, `rpc` and `smb` do no I/O, read no clock and start no task: input comes by
 //!   `handle_*`, output leaves by `poll_*`. Only [`shell`] knows sockets, timers and threads.
 //! - Arrows: `shell` -> `smb` -> `rpc` -> `agent`; `shell` -> `share`, `backend`, `store`, `tree`;
-//!   `config` and `users` are what a server is told, and are known to both ends.
+//!   `rules` looks at trees and knows nobody. `config` and `users` are what a server is told, and are known to both ends.
 //!   Outside of itself the crate uses only `fsrvp-wire`.
 //! - Nothing here opens a connection or looks up a name.
 
@@ -12,6 +12,7 @@ pub mod agent;
 pub mod backend;
 pub mod config;
 pub mod rpc;
+pub mod rules;
 pub mod share;
 pub mod shell;
 pub mod smb;

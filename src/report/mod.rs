@@ -9,6 +9,7 @@ mod junit;
 #[cfg(test)]
 mod tests;
 mod text;
+pub mod tree;
 mod visible;
 
 pub use text::{line, totals};

@@ -7,3 +7,4 @@ pub mod explain;
 pub mod judge_client;
 pub mod serve;
 pub mod status;
+pub mod tree;
