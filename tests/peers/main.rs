@@ -20,6 +20,7 @@ mod strangers;
 mod targets;
 mod tool;
 mod torture;
+mod trees;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     trials.extend(judge_client::trials());
     trials.extend(strangers::trials());
     trials.extend(targets::trials());
+    trials.extend(trees::trials());
     trials.extend(torture::trials());
     trials.extend(profiles::trials());
     trials.extend(smb2_crate::trials());

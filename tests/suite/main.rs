@@ -22,4 +22,5 @@ mod single_node;
 mod tidy;
 mod timeline;
 mod trace;
+mod tree;
 mod wrong;
