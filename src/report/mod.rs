@@ -9,10 +9,10 @@ mod junit;
 #[cfg(test)]
 mod tests;
 mod text;
-pub mod tree;
 mod visible;
 
 pub use text::{line, totals};
+pub(crate) use visible::visible;
 
 use crate::outcome::{Cause, ClientLedger, Ledger, RequirementOutcome};
 use crate::requirement::Catalogue;

@@ -15,7 +15,7 @@ const UNSEEN: [std::ops::RangeInclusive<char>; 6] = [
 
 /// `text` with each control character but the line feed, and each character that nobody sees,
 /// written as `\u{..}`. A share's name may hold any of them.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     let hides = |ch: char| {
         (ch.is_control() && ch != '\n') || UNSEEN.iter().any(|range| range.contains(&ch))
     };

@@ -1,8 +1,12 @@
 //! `fsrvp check --tree`: which entries of a tree break whose directory rules, before a backup does.
 
-use crate::report::tree::{self, TreeReport};
+mod report;
+
+pub use fsrvp_reference::rules::{Profile, Recovery};
+
 use crate::report::{Format, ReportError};
-use fsrvp_reference::rules::{Limits, Outcome, Profile, Recovery, Survey, WalkError, walk};
+use crate::run::tree::report::TreeReport;
+use fsrvp_reference::rules::{Limits, Outcome, Survey, WalkError, walk};
 use std::cell::RefCell;
 use std::fs;
 use std::io::{self, Write};
@@ -88,7 +92,7 @@ pub fn check_tree(options: &TreeOptions, out: &mut dyn Write) -> Result<u8, Tree
         unseen,
         unseen_count,
     };
-    out.write_all(tree::render(&report, options.format)?.as_bytes())?;
+    out.write_all(report::render(&report, options.format)?.as_bytes())?;
     Ok(u8::from(is_refused))
 }
 

@@ -38,6 +38,7 @@ const HARNESS: &[(&str, &[&str])] = &[
 /// The rooms of the reference server and what each may use directly.
 const REFERENCE: &[(&str, &[&str])] = &[
     ("agent", &[]),
+    ("rules", &[]),
     ("tree", &[]),
     ("backend", &["tree"]),
     ("store", &["agent", "backend"]),

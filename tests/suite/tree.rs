@@ -37,7 +37,7 @@ fn run(root: &Path, more: &[&str]) -> Run {
 
 fn report(root: &Path, more: &[&str]) -> Value {
     let run = run(root, &[&["--format", "json", "--all"], more].concat());
-    serde_json::from_str(&run.text).unwrap_or_else(|error| panic!("{error}: {}", run.error))
+    serde_json::from_str(&run.text).expect(&run.error)
 }
 
 fn found(root: &Path, more: &[&str]) -> Found {

@@ -297,14 +297,12 @@ impl Walk<'_> {
         }
         let is_mounted = is_mount_root(stat) || mount != self.home.1;
         if !is_mounted && device == self.home.0 {
-            // In a snapshot of btrfs an empty directory stands where a subvolume was.
-            let stood = stat.stx_ino == EMPTY_SUBVOLUME_INODE && magic(dir) == Some(BTRFS);
-            return stood.then_some(Junction::Subvolume);
+            return None;
         }
         if !is_mounted {
             let of = if is_open { magic(dir) } else { None };
             return Some(match stat.stx_ino {
-                SUBVOLUME_INODE => Junction::Subvolume,
+                SUBVOLUME_INODE | EMPTY_SUBVOLUME_INODE => Junction::Subvolume,
                 _ if of == Some(ZFS) => Junction::Dataset,
                 _ => Junction::Mount,
             });

@@ -1,7 +1,6 @@
 //! What `fsrvp check --tree` found, for an administrator.
 
-use crate::report::visible::visible;
-use crate::report::{Format, ReportError};
+use crate::report::{Format, ReportError, visible};
 use fsrvp_reference::rules::{Example, Finding, Outcome, Profile, Recovery, Totals, Unseen};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -10,30 +9,30 @@ use std::path::{Path, PathBuf};
 
 /// A tree that was looked at.
 #[derive(Debug)]
-pub struct TreeReport {
+pub(super) struct TreeReport {
     /// Its root.
-    pub root: PathBuf,
+    pub(super) root: PathBuf,
     /// Whose rules were asked for.
-    pub profiles: Vec<Profile>,
+    pub(super) profiles: Vec<Profile>,
     /// With automatic recovery, without, or both.
-    pub recoveries: Vec<Recovery>,
+    pub(super) recoveries: Vec<Recovery>,
     /// How deep a file may lie; 0 is no limit.
-    pub depth_max: u32,
+    pub(super) depth_max: u32,
     /// What it adds up to.
-    pub totals: Totals,
+    pub(super) totals: Totals,
     /// The rules that are broken.
-    pub findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
     /// What nobody could see, as far as it is named.
-    pub unseen: Vec<Unseen>,
+    pub(super) unseen: Vec<Unseen>,
     /// How much that was.
-    pub unseen_count: u64,
+    pub(super) unseen_count: u64,
 }
 
 /// The report in a format.
 ///
 /// # Errors
 /// A format that there is not for trees.
-pub fn render(report: &TreeReport, format: Format) -> Result<String, ReportError> {
+pub(super) fn render(report: &TreeReport, format: Format) -> Result<String, ReportError> {
     match format {
         Format::Json => {
             let text = serde_json::to_string_pretty(&value(report))?;
