@@ -401,6 +401,9 @@ fn reparse(dir: BorrowedFd<'_>, name: &OsStr) -> Reparse {
     use std::os::fd::AsRawFd as _;
     let mut path = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd()));
     path.push(name);
+    if !may_have_attributes(&path) {
+        return Reparse::None;
+    }
     let mut data = [0; 8];
     let data = match rustix::fs::lgetxattr(&path, REPARSE_XATTR, &mut data[..]) {
         Ok(4..) => Some(u32::from_le_bytes([data[0], data[1], data[2], data[3]])),
@@ -412,6 +415,21 @@ fn reparse(dir: BorrowedFd<'_>, name: &OsStr) -> Reparse {
         (None, false) => Reparse::None,
         (Some(tag), true) => Reparse::Tag(ReparseTag(tag)),
         _ => Reparse::Inconsistent,
+    }
+}
+
+/// Whether it has one of the two attributes, as far as one look tells: most files have none at all.
+fn may_have_attributes(path: &Path) -> bool {
+    let mut names = [0; 1024];
+    match rustix::fs::llistxattr(path, &mut names[..]) {
+        Ok(length) => {
+            let names = names.get(..length).unwrap_or_default();
+            let wanted = [REPARSE_XATTR.as_bytes(), ATTRIBUTES_XATTR.as_bytes()];
+            names
+                .split(|byte| *byte == 0)
+                .any(|name| wanted.contains(&name))
+        }
+        Err(errno) => errno == Errno::RANGE,
     }
 }
 

@@ -7,3 +7,4 @@ mod profiles;
 mod rules;
 mod table;
 mod timers;
+mod waits;
