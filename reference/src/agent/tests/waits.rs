@@ -7,8 +7,10 @@ use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_millis(MINUTE_MS as u64);
 
-/// The methods that do long work, each with the status that it wants.
-const LONG: [(&str, Status, fn(ShadowCopySetId) -> Call); 3] = [
+/// A method that does long work: the effect, the status that it wants, its call.
+type LongMethod = (&'static str, Status, fn(ShadowCopySetId) -> Call);
+
+const LONG: [LongMethod; 3] = [
     ("prepare", Status::Added, bench::prepare),
     ("commit", Status::Added, bench::commit),
     ("expose", Status::Committed, bench::expose),
