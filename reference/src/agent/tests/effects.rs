@@ -1,7 +1,7 @@
 //! What is done outside, in which order, and what happens when it fails or takes long.
 
 use super::bench::{self, Bench, Fate, MINUTE_MS, kind};
-use crate::agent::{Effect, Status};
+use crate::agent::{Deviations, Effect, Status};
 use fsrvp_wire::fsrvp::{Call, Context, Hresult, Reply, ShadowCopyId, ShadowCopySetId};
 use std::time::Duration;
 
@@ -305,6 +305,24 @@ fn what_cannot_be_taken_away_can_be_aborted_or_deleted_again() {
         assert_eq!(bench.status(make(set, copy)), Hresult::ZERO);
         assert!(bench.stored.sets.is_empty());
         assert!(bench.shares.is_empty() && bench.copies.is_empty());
+    }
+}
+
+#[test]
+fn what_shows_again_is_as_writable_as_it_was() {
+    for (deviations, writable) in [(Deviations::samba(), true), (Deviations::none(), false)] {
+        let mut bench = Bench::deviating(deviations);
+        let (set, copy) = bench.reach(Context::CTX_BACKUP, Status::Exposed);
+        bench.fate = on("remove", Fate::Fails);
+        assert_eq!(
+            bench.status(bench::delete(set, copy, "data")),
+            Hresult::E_FAIL
+        );
+        let restored = bench.seen.iter().find_map(|effect| match effect {
+            Effect::Restore { shares } => shares.first().map(|share| share.writable),
+            _ => None,
+        });
+        assert_eq!(restored, Some(writable));
     }
 }
 
