@@ -104,3 +104,27 @@ impl fmt::Debug for Hresult {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_zero_is_success() {
+        assert!(Hresult::ZERO.is_success());
+        for code in Hresult::NAMED.iter().filter(|code| **code != Hresult::ZERO) {
+            assert!(!code.is_success(), "{code:?}");
+        }
+        // S_FALSE of other interfaces is none here.
+        assert!(!Hresult(1).is_success());
+    }
+
+    #[test]
+    fn a_code_is_told_by_its_number_and_where_it_has_one_by_its_name() {
+        let code = Hresult::FSRVP_E_BAD_STATE;
+        assert_eq!(code.to_string(), "0x80042301");
+        assert_eq!(format!("{code:?}"), "FSRVP_E_BAD_STATE (0x80042301)");
+        assert_eq!(format!("{:?}", Hresult(0x8004_FFFF)), "0x8004ffff");
+        assert_eq!(Hresult::from_name("FSRVP_E_BAD_STATE"), Some(code));
+    }
+}

@@ -87,3 +87,63 @@ impl fmt::Debug for Context {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// MS-FSRVP 2.2.2.2: the values, their names, and who may write when.
+    const VALID: [(u32, &str); 12] = [
+        (0x0000_0000, "CTX_BACKUP"),
+        (0x0040_0000, "CTX_BACKUP|ATTR_AUTO_RECOVERY"),
+        (0x0000_0002, "CTX_BACKUP|ATTR_NO_AUTO_RECOVERY"),
+        (0x0000_0010, "CTX_FILE_SHARE_BACKUP"),
+        (0x0040_0010, "CTX_FILE_SHARE_BACKUP|ATTR_AUTO_RECOVERY"),
+        (0x0000_0012, "CTX_FILE_SHARE_BACKUP|ATTR_NO_AUTO_RECOVERY"),
+        (0x0000_0019, "CTX_NAS_ROLLBACK"),
+        (0x0040_0019, "CTX_NAS_ROLLBACK|ATTR_AUTO_RECOVERY"),
+        (0x0000_001B, "CTX_NAS_ROLLBACK|ATTR_NO_AUTO_RECOVERY"),
+        (0x0000_0009, "CTX_APP_ROLLBACK"),
+        (0x0040_0009, "CTX_APP_ROLLBACK|ATTR_AUTO_RECOVERY"),
+        (0x0000_000B, "CTX_APP_ROLLBACK|ATTR_NO_AUTO_RECOVERY"),
+    ];
+
+    #[test]
+    fn twelve_values_are_valid_and_have_their_names() {
+        for (value, name) in VALID {
+            let context = Context(value);
+            assert!(context.is_valid(), "{name}");
+            assert_eq!(context.name().as_deref(), Some(name));
+            assert_eq!(format!("{context:?}"), format!("{name} ({value:#010x})"));
+            assert_eq!(
+                context.auto_recovery(),
+                name.ends_with("|ATTR_AUTO_RECOVERY")
+            );
+            let none = name.ends_with("|ATTR_NO_AUTO_RECOVERY");
+            assert_eq!(context.no_auto_recovery(), none);
+            let base = name.split('|').next().expect("a name");
+            assert_eq!(context.base().name().as_deref(), Some(base));
+        }
+    }
+
+    #[test]
+    fn no_other_value_is_valid() {
+        let bits = [0x1, 0x2, 0x8, 0x10, 0x40_0000, 0x400_0000, 0x8000_0000];
+        let values = (0..1u32 << bits.len()).map(|which| {
+            let chosen = bits
+                .iter()
+                .enumerate()
+                .filter(|(n, _)| which & (1 << n) != 0);
+            chosen.fold(0, |value, (_, bit)| value | bit)
+        });
+        for value in values {
+            let is_listed = VALID.iter().any(|(valid, _)| *valid == value);
+            let context = Context(value);
+            assert_eq!(context.is_valid(), is_listed, "{value:#010x}");
+            assert_eq!(context.name().is_some(), is_listed, "{value:#010x}");
+            if !is_listed {
+                assert_eq!(format!("{context:?}"), format!("{value:#010x}"));
+            }
+        }
+    }
+}
