@@ -102,3 +102,32 @@ fn what_may_still_be_finished_is_told_until_it_is() {
     let finished = Story::new().exposed(1).lost(recovery(1));
     assert_eq!(open(finished), ["FSRVP-C-3.2.4.5-02"]);
 }
+
+#[test]
+fn a_code_follows_the_rule_on_successes_or_that_on_failures() {
+    for (code, success, failure) in [
+        (ZERO, true, false),
+        (Hresult::FSRVP_E_NOT_SUPPORTED, false, true),
+        (Hresult(0x8007_0070), false, true),
+    ] {
+        let answered = || Story::new().code(supported(SHARE), code);
+        assert_eq!(keeps(answered(), "FSRVP-3-01"), success, "{code:?}");
+        assert_eq!(keeps(answered(), "FSRVP-3-02"), failure, "{code:?}");
+    }
+    // The one failure whose severity bit is clear, of a method that waits.
+    let waited = || Story::new().added(1).code(prepare(1), TIMEOUT);
+    assert!(keeps(waited(), "FSRVP-3-02"));
+}
+
+#[test]
+fn only_a_code_of_a_method_is_wrong_as_a_fault() {
+    let faults = |status| {
+        let (request, answer) = (Request::Call(supported(SHARE)), Answer::Fault(status));
+        Story::new().taking(1, Opnum::IsPathSupported, request, answer)
+    };
+    faults(Hresult::FSRVP_E_BAD_STATE.0).server_broke("FSRVP-3.1.4-25");
+    // No code of a method, in whichever half of the numbers.
+    for status in [0x8000_FFFF, 0x1C01_0002, TIMEOUT.0] {
+        assert!(keeps(faults(status), "FSRVP-3.1.4-25"), "{status:#010x}");
+    }
+}
