@@ -133,3 +133,17 @@ fn what_an_administrator_is_told_is_how_it_stands() {
     let sets: Vec<_> = added.sets.iter().map(|set| (set.id, set.status)).collect();
     assert_eq!(sets, [(set, Status::Added)]);
 }
+
+#[test]
+fn a_commit_that_a_restart_broke_off_is_done_when_it_is_called_again() {
+    let mut before = Bench::new();
+    let (set, copy) = before.reach(Context::CTX_BACKUP, Status::CreationInProgress);
+    let mut bench = Bench::restarted(before.agent.state().clone());
+    assert_eq!(bench.status(bench::commit(set)), Hresult::ZERO);
+    assert_eq!(bench.kinds(), ["commit", "persist"]);
+    let state = bench.agent.state();
+    let made = state
+        .set(set)
+        .and_then(|set| set.copy(copy)?.backend_ref.clone());
+    assert_eq!(made, Some(bench::made(copy)));
+}
