@@ -81,8 +81,8 @@ impl FileAnswer {
                     | NtStatus::NETWORK_ACCESS_DENIED
                     | NtStatus::CANNOT_DELETE,
                 ) => Some(FileResult::Refused),
-                // A missing file is what the request was to end: Samba answers so where the file
-                // system is read-only, for it then looks whether there is one to be opened.
+                // A missing file is what the request was to end, so this refuses to make it: Samba
+                // answers so in an exposed share of btrfs that has vfs_shadow_copy2 besides.
                 (Stage::Create, NtStatus::OBJECT_NAME_NOT_FOUND) => Some(FileResult::Refused),
                 // A server may refuse writes for good by closing the file.
                 (Stage::Write, NtStatus::FILE_CLOSED) => Some(FileResult::Refused),
@@ -293,5 +293,23 @@ impl Files<'_> {
             NtStatus::SUCCESS => Ok(answer),
             status => Err(FileAnswer::Status { at, status }),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_not_found_refuses_only_what_would_have_made_it() {
+        let missing = |at| FileAnswer::Status {
+            at,
+            status: NtStatus::OBJECT_NAME_NOT_FOUND,
+        };
+        let opened = missing(Stage::Open);
+        assert_eq!(opened.result(), Some(FileResult::NoFile));
+        assert_eq!(opened.of_creation().result(), Some(FileResult::Refused));
+        // What fails later is no matter of making it.
+        assert_eq!(missing(Stage::Write).of_creation(), missing(Stage::Write));
     }
 }
